@@ -4,7 +4,7 @@ set(ROADIE_WARNINGS
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2
     -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wredundant-decls
     -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wswitch-enum -Wunused-result
-    $<$<C_COMPILER_ID:GNU>:-Wduplicated-cond;-Wduplicated-branches;-Wlogical-op;-Wimplicit-fallthrough=5>
+    $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation;-Wduplicated-cond;-Wduplicated-branches;-Wlogical-op;-Wimplicit-fallthrough=5>
     $<$<C_COMPILER_ID:Clang,AppleClang>:-Wcomma;-Wimplicit-fallthrough>)
 
 add_library(roadie_flags INTERFACE)
