@@ -75,7 +75,7 @@ static int read_some(struct client *c, struct fault *why)
     if (len == 0) {
         return -EPIPE;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+    if (errno == EAGAIN || errno == EINTR) {
         return 0;
     }
     return errno == ECONNRESET ? -EPIPE : fault_set(why, -errno, "read from the server");
