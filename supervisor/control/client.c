@@ -366,6 +366,22 @@ int client_call(struct client *c, json_t *request, client_fn each, void *ctx, in
     }
 }
 
+void client_wait_end(const struct place *place)
+{
+    uint64_t until = clock_mono_ns() / 1000000U + CONNECT_PATIENCE_MS;
+    struct timespec step = {.tv_nsec = 1000000L};
+    for (;;) {
+        struct arena arena = {0};
+        struct place_holder holder = {0};
+        int held = place_holder_read(place, &arena, &holder, NULL);
+        arena_fini(&arena);
+        if (held != 1 || clock_mono_ns() / 1000000U >= until) {
+            return;
+        }
+        (void)nanosleep(&step, NULL);
+    }
+}
+
 void client_close(struct client *c)
 {
     if (c == NULL) {

@@ -41,6 +41,8 @@ int client_next(struct client *c, json_t **out, struct fault *why) ATTR_MUST_CHE
 typedef void (*client_fn)(void *ctx, const json_t *message);
 int client_call(struct client *c, json_t *request, client_fn each, void *ctx, int timeout_ms,
                 json_t **reply, struct fault *why) ATTR_MUST_CHECK;
+/* After `down`: waits (at most 2 s) until the server has let go of its lock, which is when it is gone. */
+void client_wait_end(const struct place *place);
 void client_close(struct client *c);
 
 #endif

@@ -106,6 +106,7 @@ static int run(const struct server_opts *opts)
             (void)fprintf(stderr, "roadie-server: %s\n", fault_text(&why));
         }
         refuse(opts->first_fd, fault_text(&why));
+        (void)uv_loop_close(&loop);
         return 1;
     }
     (void)uv_run(&loop, UV_RUN_DEFAULT);
@@ -133,6 +134,7 @@ int main(int argc, char **argv)
     }
     opts.first_fd = (int)fd;
     close_inherited(opts.first_fd);
+    (void)!chdir("/"); /* holds no directory of the user's: one that is removed is really gone */
     char **environ_copy = copy_environment();
     opts.environ = environ_copy;
     opts.umask = umask(077);
