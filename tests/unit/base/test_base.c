@@ -25,11 +25,13 @@ static void test_durations_need_a_unit(void **state)
         int rc;
         uint64_t ms;
     } cases[] = {
-        {"500ms", 0, 500},      {"3s", 0, 3000},       {"2m", 0, 120000},   {"1h", 0, 3600000},
-        {"1m30s", 0, 90000},    {"1.5s", 0, 1500},     {"0", 0, 0},         {"0.25s", 0, 250},
-        {"1500", -EINVAL, 0},   {"", -EINVAL, 0},      {"s", -EINVAL, 0},   {"-1s", -EINVAL, 0},
-        {"1 s", -EINVAL, 0},    {"1.s", -EINVAL, 0},   {"1.2345s", -EINVAL, 0}, {"1S", -EINVAL, 0},
-        {"3sx", -EINVAL, 0},    {"99999999999s", -EINVAL, 0}, {"1m30", -EINVAL, 0},
+        {"500ms", 0, 500},    {"3s", 0, 3000},     {"2m", 0, 120000},
+        {"1h", 0, 3600000},   {"1m30s", 0, 90000}, {"1.5s", 0, 1500},
+        {"0", 0, 0},          {"0.25s", 0, 250},   {"1500", -EINVAL, 0},
+        {"", -EINVAL, 0},     {"s", -EINVAL, 0},   {"-1s", -EINVAL, 0},
+        {"1 s", -EINVAL, 0},  {"1.s", -EINVAL, 0}, {"1.2345s", -EINVAL, 0},
+        {"1S", -EINVAL, 0},   {"3sx", -EINVAL, 0}, {"99999999999s", -EINVAL, 0},
+        {"1m30", -EINVAL, 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint64_t ms = 0;
@@ -113,8 +115,9 @@ static void test_utf8_is_checked_strictly(void **state)
     static const struct {
         const char *text;
         size_t bad;
-    } wrong[] = {{"\xFF", 0},      {"a\x80", 1},         {"\xC0\xAF", 0},         {"\xE2\x82", 0},
-                 {"\xED\xA0\x80", 0}, {"ab\xF4\x90\x80\x80", 2}, {"\xE0\x80\x80", 0}};
+    } wrong[] = {{"\xFF", 0},        {"a\x80", 1},        {"\xC0\xAF", 0},
+                 {"\xE2\x82", 0},    {"\xED\xA0\x80", 0}, {"ab\xF4\x90\x80\x80", 2},
+                 {"\xE0\x80\x80", 0}};
     size_t bad = 99;
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         assert_true(span_is_utf8(span_of(good[i]), NULL));

@@ -24,8 +24,8 @@ static void describe(const struct dotenv *env, struct buf *out)
     size_t i = 0;
     size_t e = 0;
     while (i < env->count || e < env->error_count) {
-        bool item_next = e >= env->error_count ||
-                         (i < env->count && (env->items[i].line < env->errors[e].line));
+        bool item_next =
+            e >= env->error_count || (i < env->count && (env->items[i].line < env->errors[e].line));
         (void)buf_puts(out, out->len > 0 ? "\t" : "");
         if (item_next) {
             (void)buf_puts(out, env->items[i].name);

@@ -34,10 +34,11 @@ static void test_later_layers_win_and_remember_what_they_hide(void **state)
     bench_write(&b, "stack.env", "X=stack\nS=stack\nREF=${X}\n");
     bench_write(&b, "sub/web.env", "# note\n  X=web\nS=web\nAPI_KEY=abcdefgh\nPORT=2\n");
     bench_write(&b, "cli.env", "S=cli\n");
-    bench_write(&b, "roadie.ini",
-                "[stack]\nenv-file = stack.env\nenvironment = E=stack\nenvironment = ROADIE_RUN=9\n"
-                "[service web]\ncommand = x\nenv-file = sub/web.env\nenv-file = gone.env?\nport = 3\n"
-                "environment = X=definition\nenvironment = E=service\n");
+    bench_write(
+        &b, "roadie.ini",
+        "[stack]\nenv-file = stack.env\nenvironment = E=stack\nenvironment = ROADIE_RUN=9\n"
+        "[service web]\ncommand = x\nenv-file = sub/web.env\nenv-file = gone.env?\nport = 3\n"
+        "environment = X=definition\nenvironment = E=service\n");
     assert_int_equal(bench_load(&b, (struct spec_request){.env_files = files}), 0);
     const struct spec_service *web = spec_find(b.spec, "web");
     assert_int_equal(env_build(b.spec, web, 7, shell, &arena, &env, &b.problems), 0);
@@ -77,7 +78,9 @@ static void test_a_container_gets_nothing_of_the_shell_but_its_fallback_does(voi
     struct arena arena = {0};
     struct env env;
     bench_init(&b);
-    assert_int_equal(bench_load_text(&b, "[service r]\nimage = x\nport = 3\nfallback = y\nenvironment = A=1\n"), 0);
+    assert_int_equal(
+        bench_load_text(&b, "[service r]\nimage = x\nport = 3\nfallback = y\nenvironment = A=1\n"),
+        0);
     const struct spec_service *r = spec_find(b.spec, "r");
     assert_int_equal(env_build(b.spec, r, 1, shell, &arena, &env, &b.problems), 0);
     assert_null(value(&env, "PATH"));
@@ -100,14 +103,19 @@ static void test_missing_and_broken_env_files_are_problems_without_their_text(vo
     struct bench b;
     bench_init(&b);
     bench_write(&b, "bad.env", "A=1\nhunter2 hunter2\nB=\"x\n");
-    assert_int_equal(bench_load_text(&b, "[stack]\nenv-file = bad.env\n[service a]\ncommand = x\nenv-file = gone\n"
-                                         "[service b]\ncommand = x\n[service c]\ncommand = x\nprofile = p\nenv-file = also\n"), 0);
+    assert_int_equal(
+        bench_load_text(
+            &b,
+            "[stack]\nenv-file = bad.env\n[service a]\ncommand = x\nenv-file = gone\n"
+            "[service b]\ncommand = x\n[service c]\ncommand = x\nprofile = p\nenv-file = also\n"),
+        0);
     assert_int_equal(env_check(b.spec, shell, &b.problems), -EINVAL);
     char *problems = bench_problems(&b);
-    assert_string_equal(problems,
-                        "bad.env:2:9: expected \"=\" after the name (the text of the line is not shown)\n"
-                        "bad.env:3:3: a quote without its end (the text of the line is not shown)\n"
-                        "roadie.ini:5:12: env-file \"gone\": No such file or directory; end it in ? if it may be missing\n");
+    assert_string_equal(
+        problems, "bad.env:2:9: expected \"=\" after the name (the text of the line is not shown)\n"
+                  "bad.env:3:3: a quote without its end (the text of the line is not shown)\n"
+                  "roadie.ini:5:12: env-file \"gone\": No such file or directory; end it in ? if "
+                  "it may be missing\n");
     mem_free(problems);
     bench_fini(&b);
 }

@@ -1,4 +1,5 @@
-/* Properties: mutated input never crashes and always ends in a spec or in problems; order respects edges. */
+/* Properties: mutated input never crashes and always ends in a spec or in problems; order respects
+ * edges. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -29,9 +30,37 @@ static size_t below(uint64_t *seed, size_t most)
 }
 
 static const char *const pieces[] = {
-    "${", "}", "$$", "\"", "'", "\\", "=", "\n", "[", "]", "[service x]\n", "#", ";", ":", ",",
-    "${port}", "${web.url}", "${env:X:-${env:Y:-z}}", "depends-on = ", "ready = http ", "\r\n",
-    "\xEF\xBB\xBF", "\xFF", "+", " => ", "(", "*", "command = ", "include = roadie.ini\n", "@", "://",
+    "${",
+    "}",
+    "$$",
+    "\"",
+    "'",
+    "\\",
+    "=",
+    "\n",
+    "[",
+    "]",
+    "[service x]\n",
+    "#",
+    ";",
+    ":",
+    ",",
+    "${port}",
+    "${web.url}",
+    "${env:X:-${env:Y:-z}}",
+    "depends-on = ",
+    "ready = http ",
+    "\r\n",
+    "\xEF\xBB\xBF",
+    "\xFF",
+    "+",
+    " => ",
+    "(",
+    "*",
+    "command = ",
+    "include = roadie.ini\n",
+    "@",
+    "://",
 };
 
 /* Changes a few places: a byte, a removed or doubled stretch, an inserted piece. */
@@ -64,13 +93,17 @@ static void mutate(struct buf *text, uint64_t *seed)
 }
 
 static const char seed_definition[] =
-    "[stack]\nname = demo\nenvironment = A=${stack.name}\n[task prep]\nshell = echo $$x\ninputs = a/**\n"
+    "[stack]\nname = demo\nenvironment = A=${stack.name}\n[task prep]\nshell = echo $$x\ninputs = "
+    "a/**\n"
     "[service web]\ncommand = serve --port ${port} 'x y' \"${env:HOME:-no}\"\nport = 80\n"
     "depends-on = prep\ndepends-on = db:started\nready = http /health status=200 contains=ok\n"
-    "ready = exec test -f \"a b\"\nstop = INT 4s, KILL\nrestart-limit = 5 in 60s\nsuccess-codes = 0 3\n"
+    "ready = exec test -f \"a b\"\nstop = INT 4s, KILL\nrestart-limit = 5 in 60s\nsuccess-codes = "
+    "0 3\n"
     "gives = db: URL=${web.url}\nhint = a(b)c => \\1\nurl = http://localhost:${port}/${db.port}\n"
-    "[service db]\nimage = postgres:16\nport = 5432\nready = postgres postgresql://u:p@localhost:${port}/x\n"
-    "volume = ./d:/d\nalive = redis redis://localhost:1\n[environment development]\nx = 1\n[check y]\nz = 2\n";
+    "[service db]\nimage = postgres:16\nport = 5432\nready = postgres "
+    "postgresql://u:p@localhost:${port}/x\n"
+    "volume = ./d:/d\nalive = redis redis://localhost:1\n[environment development]\nx = 1\n[check "
+    "y]\nz = 2\n";
 
 static void test_a_mutated_definition_loads_or_has_problems(void **state)
 {
@@ -88,7 +121,8 @@ static void test_a_mutated_definition_loads_or_has_problems(void **state)
                                          : seed_definition);
         mutate(&text, &seed);
         bench_write_bytes(&b, files[i % 3], text.ptr, text.len);
-        int rc = bench_load(&b, (struct spec_request){.file = i % 3 == 0 ? "Procfile" : "roadie.ini"});
+        int rc =
+            bench_load(&b, (struct spec_request){.file = i % 3 == 0 ? "Procfile" : "roadie.ini"});
         assert_true(rc == 0 ? b.spec != NULL && b.problems.count == 0
                             : rc == -EINVAL && b.problems.count > 0);
         if (rc == 0) {

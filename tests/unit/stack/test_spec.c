@@ -1,4 +1,5 @@
-/* What a load yields: finding, selecting, expanding, overriding, Procfiles, the built-in definition. */
+/* What a load yields: finding, selecting, expanding, overriding, Procfiles, the built-in
+ * definition. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -24,9 +25,10 @@ static char fulll[] = "fulll";
 static char glob[] = "w*";
 static char wbe[] = "wbe";
 
-static const char three[] = "[service redis]\nimage = redis:7\nport = 6379\nready = redis\nprofile = data\n"
-                            "[service web]\ncommand = serve\ndepends-on = redis\n"
-                            "[task mig]\ncommand = migrate\nprofile = full\n";
+static const char three[] =
+    "[service redis]\nimage = redis:7\nport = 6379\nready = redis\nprofile = data\n"
+    "[service web]\ncommand = serve\ndepends-on = redis\n"
+    "[task mig]\ncommand = migrate\nprofile = full\n";
 
 static int bench_set(void **state)
 {
@@ -88,17 +90,22 @@ static void test_standard_values_are_those_of_the_interface(void **state)
 static void test_every_key_reaches_the_spec(void **state)
 {
     struct bench *b = *state;
-    load_text(b, "[stack]\nname = demo\nlog-keep = 1m\nstart-limit = 3\nshutdown-timeout = 5s\n"
-                 "environment = A=1\n"
-                 "[task prep]\nshell = echo $HOME $$$$\ninputs = a\ninputs = b/**\n"
-                 "[service web]\nimage = x:1\ncommand = y ${port}\ncontainer-port = 80\n"
-                 "volume = ./data:/d\nvolume = named:/n\ncontainer-option = --cpus 2\nfallback = z 'q r'\n"
-                 "directory = sub\nport = 8080\ndepends-on = prep\nready = http /h status=200,204 contains=\"a\":\"b\"\n"
-                 "ready = tcp [::1]:99\nready = log up.*now\nready = exec test -f '${stack.name} x'\n"
-                 "ready = notify\nready = delay 2s\nready-timeout = 1m\nalive = redis redis://h:1/2\n"
-                 "alive-interval = 3s\nalive-failures = 4\nalive-action = restart\nrestart = always\n"
-                 "restart-delay = 1s\nrestart-limit = 2 in 10s\nstop = INT 4s, INT\nsuccess-codes = 0, 3 143\n"
-                 "adopt = yes\ntty = yes\nstdin = open\ndescription = d\nstale-on = s\nhint = a => b => c\n");
+    load_text(
+        b,
+        "[stack]\nname = demo\nlog-keep = 1m\nstart-limit = 3\nshutdown-timeout = 5s\n"
+        "environment = A=1\n"
+        "[task prep]\nshell = echo $HOME $$$$\ninputs = a\ninputs = b/**\n"
+        "[service web]\nimage = x:1\ncommand = y ${port}\ncontainer-port = 80\n"
+        "volume = ./data:/d\nvolume = named:/n\ncontainer-option = --cpus 2\nfallback = z 'q r'\n"
+        "directory = sub\nport = 8080\ndepends-on = prep\nready = http /h status=200,204 "
+        "contains=\"a\":\"b\"\n"
+        "ready = tcp [::1]:99\nready = log up.*now\nready = exec test -f '${stack.name} x'\n"
+        "ready = notify\nready = delay 2s\nready-timeout = 1m\nalive = redis redis://h:1/2\n"
+        "alive-interval = 3s\nalive-failures = 4\nalive-action = restart\nrestart = always\n"
+        "restart-delay = 1s\nrestart-limit = 2 in 10s\nstop = INT 4s, INT\nsuccess-codes = 0, 3 "
+        "143\n"
+        "adopt = yes\ntty = yes\nstdin = open\ndescription = d\nstale-on = s\nhint = a => b => "
+        "c\n");
     const struct spec *spec = b->spec;
     const struct spec_service *s = service(b, "web");
     assert_string_equal(spec->name, "demo");
@@ -142,12 +149,14 @@ static void test_every_key_reaches_the_spec(void **state)
 static void test_urls_come_from_url_then_ready_then_port(void **state)
 {
     struct bench *b = *state;
-    load_text(b, "[service a]\ncommand = x ${b.url} ${c.url} ${d.url} ${e.url} ${a.host}\nurl = http://a.test\n"
-                 "[service b]\ncommand = x\nready = tcp 1\nready = http https://b.test:8443/health?x\n"
-                 "[service c]\ncommand = x\nport = 7000\nready = redis\n"
-                 "[service d]\ncommand = x\nport = 7001\n"
-                 "[service e]\ncommand = x\nready = postgres postgresql+psycopg://u:p@h/db\n"
-                 "[service w]\ncommand = x\ndepends-on = d\ndepends-on = c\nready = docket plyr\n");
+    load_text(b,
+              "[service a]\ncommand = x ${b.url} ${c.url} ${d.url} ${e.url} ${a.host}\nurl = "
+              "http://a.test\n"
+              "[service b]\ncommand = x\nready = tcp 1\nready = http https://b.test:8443/health?x\n"
+              "[service c]\ncommand = x\nport = 7000\nready = redis\n"
+              "[service d]\ncommand = x\nport = 7001\n"
+              "[service e]\ncommand = x\nready = postgres postgresql+psycopg://u:p@h/db\n"
+              "[service w]\ncommand = x\ndepends-on = d\ndepends-on = c\nready = docket plyr\n");
     const struct spec_service *a = service(b, "a");
     assert_string_equal(a->argv[1], "https://b.test:8443");
     assert_string_equal(a->argv[2], "redis://localhost:7000");
@@ -176,7 +185,8 @@ static void test_lan_changes_what_services_bind_to(void **state)
 {
     struct bench *b = *state;
     bench_write(b, "roadie.ini", "[service web]\ncommand = x ${bind} ${lan}\n");
-    assert_int_equal(bench_load(b, (struct spec_request){.lan = true, .lan_address = "10.0.0.7"}), 0);
+    assert_int_equal(bench_load(b, (struct spec_request){.lan = true, .lan_address = "10.0.0.7"}),
+                     0);
     assert_string_equal(service(b, "web")->argv[1], "0.0.0.0");
     assert_string_equal(service(b, "web")->argv[2], "10.0.0.7");
     assert_int_equal(bench_load(b, (struct spec_request){0}), 0);
@@ -210,7 +220,8 @@ static void test_unknown_names_get_a_suggestion(void **state)
     char *with[] = {wbe, NULL};
     char *profiles[] = {fulll, NULL};
     bench_write(b, "roadie.ini", three);
-    assert_int_equal(bench_load(b, (struct spec_request){.with = with, .profiles = profiles}), -EINVAL);
+    assert_int_equal(bench_load(b, (struct spec_request){.with = with, .profiles = profiles}),
+                     -EINVAL);
     char *problems = bench_problems(b);
     assert_string_equal(problems, "no profile \"fulll\"; did you mean \"full\"?\n"
                                   "no service \"wbe\"; did you mean \"web\"?\n");
@@ -235,8 +246,9 @@ static void test_unknown_names_get_a_suggestion(void **state)
 static void test_gifts_reach_receivers_only_while_the_giver_is_selected(void **state)
 {
     struct bench *b = *state;
-    static const char text[] = "[service api]\ncommand = x\nenvironment = T=own\n"
-                               "[service web]\ncommand = x\nport = 81\nprofile = more\ngives = api: T=http://h:${port}\n";
+    static const char text[] =
+        "[service api]\ncommand = x\nenvironment = T=own\n"
+        "[service web]\ncommand = x\nport = 81\nprofile = more\ngives = api: T=http://h:${port}\n";
     char *with[] = {web, NULL};
     load_text(b, text);
     assert_int_equal(service(b, "api")->var_count, 1);
@@ -252,11 +264,14 @@ static void test_overrides_replace_add_and_clear(void **state)
     static char home[128];
     (void)snprintf(home, sizeof home, "HOME=%s/home", b->directory);
     char *environ_list[] = {home, NULL};
-    bench_write(b, "roadie.ini", "[stack]\nname = demo\n[service web]\ncommand = serve\nprofile = p\n"
-                                 "environment = A=1\nenvironment = B=1\nenv-file = a?\nport = 80\n");
-    bench_write(b, "home/.config/roadie/demo.ini", "[service web]\nport = 81\nenvironment = B=user\n");
-    bench_write(b, "roadie.local.ini", "[service web]\nshell = serve --local\nprofile =\nenvironment = A=2\n"
-                                       "+env-file = b?\n[service extra]\ncommand = e\n");
+    bench_write(b, "roadie.ini",
+                "[stack]\nname = demo\n[service web]\ncommand = serve\nprofile = p\n"
+                "environment = A=1\nenvironment = B=1\nenv-file = a?\nport = 80\n");
+    bench_write(b, "home/.config/roadie/demo.ini",
+                "[service web]\nport = 81\nenvironment = B=user\n");
+    bench_write(b, "roadie.local.ini",
+                "[service web]\nshell = serve --local\nprofile =\nenvironment = A=2\n"
+                "+env-file = b?\n[service extra]\ncommand = e\n");
     assert_int_equal(bench_load(b, (struct spec_request){.environ = environ_list}), 0);
     const struct spec_service *s = service(b, "web");
     assert_int_equal(s->port, 81);
@@ -342,7 +357,8 @@ static void test_a_procfile_runs_lines_by_the_shell(void **state)
     struct bench *b = *state;
     static char port[] = "PORT=7000";
     char *environ_list[] = {port, NULL};
-    bench_write(b, "Procfile", "\xEF\xBB\xBF# c\r\nweb:echo $PORT ${x} # y\r\n\r\nWork_er-2: a : b\r\n");
+    bench_write(b, "Procfile",
+                "\xEF\xBB\xBF# c\r\nweb:echo $PORT ${x} # y\r\n\r\nWork_er-2: a : b\r\n");
     assert_int_equal(bench_load(b, (struct spec_request){0}), 0);
     const struct spec_service *s = service(b, "web");
     assert_string_equal(s->argv[0], "/bin/sh");
@@ -361,7 +377,8 @@ static void test_a_procfile_runs_lines_by_the_shell(void **state)
 static void test_every_mistake_of_a_procfile_is_reported(void **state)
 {
     struct bench *b = *state;
-    bench_write(b, "Procfile", "web: a\nweb: b\nempty:\nnonsense\nwe b: x\nlong: a \\\nbad: \xFF\n");
+    bench_write(b, "Procfile",
+                "web: a\nweb: b\nempty:\nnonsense\nwe b: x\nlong: a \\\nbad: \xFF\n");
     assert_int_equal(bench_load(b, (struct spec_request){0}), -EINVAL);
     char *problems = bench_problems(b);
     assert_string_equal(problems,
@@ -395,7 +412,7 @@ static void test_a_recognised_checkout_needs_no_file(void **state)
     assert_string_equal(b->spec->file, "builtin:plyr.fm");
     static const char *const standard[] = {"redis", "backend", "worker", "frontend"};
     static const char *const others[] = {"postgres", "transcoder", "jetstream", "moderation",
-                                         "docs", "storybook", "tunnel"};
+                                         "docs",     "storybook",  "tunnel"};
     for (size_t i = 0; i < COUNT_OF(standard); i++) {
         assert_true(service(b, standard[i])->selected);
     }
@@ -412,10 +429,11 @@ static void test_printed_config_loads_again_and_hides_secrets(void **state)
 {
     struct bench *b = *state;
     bench_write(b, "more.ini", "[service api]\nshell = echo $HOME $${x} ${web.port}\n");
-    load_text(b, "[stack]\nname = demo\ninclude = more.ini\nenvironment = A=$${x} ${stack.name}\n"
-                 "environment = API_KEY=abcdefgh\n"
-                 "[service web]\ncommand = a '${stack.name} b' $${x} 'c d' --key abcdefgh\nport = 80\n"
-                 "url = http://u:pw@localhost:${port}\n[check x]\nq = ${whatever}\n");
+    load_text(b,
+              "[stack]\nname = demo\ninclude = more.ini\nenvironment = A=$${x} ${stack.name}\n"
+              "environment = API_KEY=abcdefgh\n"
+              "[service web]\ncommand = a '${stack.name} b' $${x} 'c d' --key abcdefgh\nport = 80\n"
+              "url = http://u:pw@localhost:${port}\n[check x]\nq = ${whatever}\n");
     struct buf out = {0};
     config_print(b->spec, NULL, NULL, &out);
     assert_non_null(strstr(out.ptr, "# roadie.ini:7\ncommand = "));

@@ -127,10 +127,12 @@ static void test_urls_come_apart(void **state)
 static void test_secret_names_are_those_of_the_interface(void **state)
 {
     (void)state;
-    static const char *const secret[] = {"GH_TOKEN",     "token",         "MY_SECRET_X", "PASSWORD",
-                                         "private_thing", "AWS_CREDENTIAL", "API_KEY",     "AWS_ACCESS_KEY_ID",
-                                         "OAUTH_JWK",    "SENTRY_DSN",    "DATABASE_URL"};
-    static const char *const plain[] = {"PATH", "KEY", "KEYBOARD", "KEY_ID", "REDIS_URL", "MY_DATABASE_URLS", ""};
+    static const char *const secret[] = {
+        "GH_TOKEN",      "token",          "MY_SECRET_X", "PASSWORD",
+        "private_thing", "AWS_CREDENTIAL", "API_KEY",     "AWS_ACCESS_KEY_ID",
+        "OAUTH_JWK",     "SENTRY_DSN",     "DATABASE_URL"};
+    static const char *const plain[] = {
+        "PATH", "KEY", "KEYBOARD", "KEY_ID", "REDIS_URL", "MY_DATABASE_URLS", ""};
     for (size_t i = 0; i < COUNT_OF(secret); i++) {
         assert_true(secret_name(secret[i]));
     }
@@ -167,7 +169,8 @@ static void test_secret_texts_are_values_lines_and_passwords(void **state)
     (void)state;
     check_texts("API_KEY", "abcdefgh", "API_KEY:abcdefgh|");
     check_texts("PATH", "abcdefgh", "");
-    check_texts("MY_PRIVATE", "line-one\nxy\r\nline-two", "MY_PRIVATE:line-one\nxy\r\nline-two|"
+    check_texts("MY_PRIVATE", "line-one\nxy\r\nline-two",
+                "MY_PRIVATE:line-one\nxy\r\nline-two|"
                 "MY_PRIVATE:line-one|MY_PRIVATE:line-two|");
     check_texts("REDIS_URL", "redis://u:p%40ssword@h/0", "password:p%40ssword|password:p@ssword|");
     check_texts("X", "see http://localhost:5173/@vite/client and ftp://a:secret1@b",
@@ -191,8 +194,9 @@ static void test_broken_regular_expressions_are_noticed(void **state)
 {
     (void)state;
     static const char *const bad[] = {"(", "a)", "[a", "*a", "a|+b", "a\\", "(?:x", "[]"};
-    static const char *const good[] = {"", "a(b)c", "[]a]", "[^]a]*", "\\(", "a|b", "(?i)x", "(?<n>x)+",
-                                       "[[:alpha:]]+", "\\Q(((", "x{2,3}?", "(a|)", "(?x) # (\n", "^$", "(*UTF)a"};
+    static const char *const good[] = {"",        "a(b)c", "[]a]",       "[^]a]*",       "\\(",
+                                       "a|b",     "(?i)x", "(?<n>x)+",   "[[:alpha:]]+", "\\Q(((",
+                                       "x{2,3}?", "(a|)",  "(?x) # (\n", "^$",           "(*UTF)a"};
     size_t offset = 0;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_non_null(regex_complaint(span_of(bad[i]), &offset));
