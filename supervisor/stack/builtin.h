@@ -1,5 +1,5 @@
-/* Definitions that are compiled in, and the files by which their checkouts are recognised. The array is
- * generated from procfiles/ when roadie is built (CMakeLists.txt of this room). */
+/* Definitions that are compiled in, and the files by which their checkouts are recognised. The
+ * array is generated from procfiles/ when roadie is built (CMakeLists.txt of this room). */
 #ifndef ROADIE_STACK_BUILTIN_H
 #define ROADIE_STACK_BUILTIN_H
 

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Shows the effective definition with the origin of each line (see config.h).
- * What it may touch.          base and this room; pure.
- * Who calls it.               ui's `config`; spec.c for collecting.
- * The one invariant.          What is printed loads again, and holds no secret.
+ * What this room is for.      Shows the effective definition with the origin of each line (see
+ * config.h). What it may touch.          base and this room; pure. Who calls it.               ui's
+ * `config`; spec.c for collecting. The one invariant.          What is printed loads again, and
+ * holds no secret.
  */
 #include "stack/config.h"
 
@@ -34,11 +34,25 @@ static bool is_words(const char *key)
            strcmp(key, "container-option") == 0;
 }
 
+/* Whether the value takes a secret from the shell: then the reference itself is shown, never its
+ * text. */
+static bool takes_secret(struct load *l, const char *value)
+{
+    for (const char *at = value; (at = strstr(at, "${env:")) != NULL; at++) {
+        struct span name = {at + 6, strcspn(at + 6, ":}")};
+        if (secret_name(arena_copy(l->arena, name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The value with its references replaced; problems were reported when it was compiled. */
 static const char *effective(struct load *l, int service, const struct ini_entry *entry)
 {
     struct span text = span_of(entry->value);
-    bool verbatim = strcmp(entry->key, "hint") == 0 || memchr(text.ptr, '$', text.len) == NULL;
+    bool verbatim = strcmp(entry->key, "hint") == 0 || memchr(text.ptr, '$', text.len) == NULL ||
+                    takes_secret(l, entry->value);
     if (verbatim) {
         return entry->value;
     }
@@ -128,11 +142,6 @@ void config_collect_procfile(struct load *l)
     }
 }
 
-/* Masks NAME=value by its name, and the definition's other secrets in any text. */
-struct own_mask {
-    const struct spec *spec;
-};
-
 struct replacement {
     struct buf *text;
 };
@@ -158,10 +167,10 @@ static void on_secret(void *ctx, const char *name, struct span secret)
     replace_all(r->text, name, secret);
 }
 
+/* The definition's own secrets, wherever they stand. */
 static void mask_own(void *ctx, struct span text, struct buf *out)
 {
-    const struct own_mask *own = ctx;
-    const struct spec *spec = own->spec;
+    const struct spec *spec = *(const struct spec *const *)ctx;
     struct buf masked = {0};
     (void)buf_append(&masked, text.ptr, text.len);
     struct replacement r = {&masked};
@@ -181,17 +190,22 @@ static void mask_own(void *ctx, struct span text, struct buf *out)
 void config_each(const struct spec *spec, config_mask_fn mask, void *mask_ctx, config_line_fn each,
                  void *ctx)
 {
-    struct own_mask own = {spec};
     config_mask_fn apply = mask != NULL ? mask : mask_own;
-    void *apply_ctx = mask != NULL ? mask_ctx : &own;
+    void *apply_ctx = mask != NULL ? mask_ctx : &spec;
     for (size_t i = 0; i < spec->section_count; i++) {
         const struct spec_section *section = &spec->sections[i];
         struct config_line line = {.kind = section->kind, .name = section->name, .at = section->at};
         each(ctx, &line);
         for (size_t k = 0; k < section->count; k++) {
             struct buf value = {0};
-            apply(apply_ctx, span_of(section->lines[k].effective), &value);
             line.key = section->lines[k].key;
+            struct span text = span_of(section->lines[k].effective);
+            if (secret_name(line.key) && secret_value(text)) {
+                (void)buf_printf(&value, "‹%s›",
+                                 line.key); /* a key of [environment …] or [check …] */
+            } else {
+                apply(apply_ctx, text, &value);
+            }
             line.value = value.ptr != NULL ? value.ptr : "";
             line.at = section->lines[k].at;
             each(ctx, &line);

@@ -4,11 +4,12 @@
 
 #include "stack/spec.h"
 
-/* Appends text as it may be shown. The standard masking (NULL) knows the definition's own secrets; ui may
- * add those of the environment. */
+/* Appends text as it may be shown. The standard masking (NULL) knows the definition's own secrets;
+ * ui may add those of the environment. */
 typedef void (*config_mask_fn)(void *ctx, struct span text, struct buf *out);
 
-/* One line of it, masked: for `config --json`. effective and kind never NULL; key NULL: the section itself. */
+/* One line of it, masked: for `config --json`. effective and kind never NULL; key NULL: the section
+ * itself. */
 struct config_line {
     const char *kind;
     const char *name;

@@ -96,7 +96,8 @@ static int discover_named(const struct spec_request *request, const char *direct
         return fault_set(why, -EISDIR, "%s", request->file);
     }
     const char *slash = strrchr(path, '/');
-    const char *parent = slash == path ? "/" : arena_copy(arena, (struct span){path, (size_t)(slash - path)});
+    const char *parent =
+        slash == path ? "/" : arena_copy(arena, (struct span){path, (size_t)(slash - path)});
     out->root = real_path(parent, arena);
     if (out->root == NULL) {
         return fault_set(why, -errno, "%s", parent);
@@ -117,6 +118,7 @@ int discover(const struct spec_request *request, struct arena *arena, struct dis
     if (start == NULL) {
         return fault_set(why, -errno, "%s", request->directory);
     }
+    out->start = start;
     if (request->file != NULL) {
         return discover_named(request, start, arena, out, why);
     }
@@ -134,7 +136,8 @@ int discover(const struct spec_request *request, struct arena *arena, struct dis
     }
     (void)fault_set(why, -EINVAL,
                     "no stack definition in %s or above it (looked for roadie.ini, a checkout "
-                    "that roadie knows, Procfile)", start);
+                    "that roadie knows, Procfile)",
+                    start);
     (void)fault_hint(why, "write a roadie.ini, or name one with -f FILE");
     if (why != NULL) {
         why->code = -ENOENT;
@@ -172,6 +175,5 @@ const char *discover_id(const struct discovery *found, const char *name, struct 
     hash ^= hash >> 33; /* FNV's high bits are good, its low ones less so */
     hash *= 0xFF51AFD7ED558CCDULL;
     hash ^= hash >> 33;
-    return arena_printf(arena, "%s-%010llx", name,
-                        (unsigned long long)(hash & 0xFFFFFFFFFFULL));
+    return arena_printf(arena, "%s-%010llx", name, (unsigned long long)(hash & 0xFFFFFFFFFFULL));
 }

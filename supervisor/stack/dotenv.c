@@ -2,17 +2,17 @@
  * What this room is for.      python-dotenv's grammar (see dotenv.h).
  * What it may touch.          base only.
  * Who calls it.               environ.c; checks of `env-owned` files.
- * The one invariant.          What it yields is what python-dotenv yields; a broken statement is skipped by
- *                             the same rule and never quoted.
+ * The one invariant.          What it yields is what python-dotenv yields; a broken statement is
+ * skipped by the same rule and never quoted.
  */
 #include "stack/dotenv.h"
 
 #include <string.h>
 
 struct scanner {
-    struct span text;      /* line ends are LF */
+    struct span text; /* line ends are LF */
     size_t at;
-    size_t counted;        /* up to where lines were counted */
+    size_t counted; /* up to where lines were counted */
     unsigned line;
     size_t line_start;
     struct arena *arena;
@@ -25,8 +25,8 @@ struct scanner {
 static size_t space_length(struct span text, size_t at)
 {
     static const char *const wide[] = {
-        "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
-        "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80",
+        "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8",
+        "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80",
     };
     struct span rest = {text.ptr + at, text.len - at};
     unsigned char c = rest.len > 0 ? (unsigned char)rest.ptr[0] : 0;
@@ -109,8 +109,9 @@ static bool take_key(struct scanner *s, struct span *key, const char **what)
     return key->len > 0;
 }
 
-/* Where the quoted value that starts at s->at ends: an escaped quote does not end it, unless no other quote
- * follows in the file (so does the regular expression of the original, by going back). 0: nowhere. */
+/* Where the quoted value that starts at s->at ends: an escaped quote does not end it, unless no
+ * other quote follows in the file (so does the regular expression of the original, by going back).
+ * 0: nowhere. */
 static size_t closing_quote(const struct scanner *s, char quote)
 {
     size_t fallback = 0;
@@ -160,7 +161,7 @@ static void take_plain(struct scanner *s, struct buf *value)
     size_t start = s->at;
     skip_line_rest(s);
     struct span line = {s->text.ptr + start, s->at - start};
-    size_t kept = 0;  /* behind the last byte that is no white space */
+    size_t kept = 0; /* behind the last byte that is no white space */
     for (size_t i = 0; i < line.len;) {
         size_t space = space_length(line, i);
         if (space > 0) {
@@ -330,8 +331,7 @@ void dotenv_parse(struct span text, dotenv_lookup_fn lookup, void *ctx, struct a
                   struct dotenv *out)
 {
     *out = (struct dotenv){0};
-    struct scanner s = {
-        .line = 1, .arena = arena, .lookup = lookup, .ctx = ctx, .out = out};
+    struct scanner s = {.line = 1, .arena = arena, .lookup = lookup, .ctx = ctx, .out = out};
     if (span_starts(text, "\xEF\xBB\xBF")) {
         text = (struct span){text.ptr + 3, text.len - 3};
     }

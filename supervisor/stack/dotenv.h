@@ -1,6 +1,7 @@
 /*
- * Reads dotenv files exactly as python-dotenv does (it is what reads them in the projects roadie serves):
- * quotes, escapes, comments, `export`, ${NAME} and ${NAME:-default}, several lines in quotes. Pure.
+ * Reads dotenv files exactly as python-dotenv does (it is what reads them in the projects roadie
+ * serves): quotes, escapes, comments, `export`, ${NAME} and ${NAME:-default}, several lines in
+ * quotes. Pure.
  */
 #ifndef ROADIE_STACK_DOTENV_H
 #define ROADIE_STACK_DOTENV_H
@@ -12,14 +13,14 @@ struct dotenv_item {
     const char *name;
     const char *value; /* NULL: a name without "=", which sets nothing */
     unsigned line;
-    unsigned column;   /* of the name */
+    unsigned column; /* of the name */
 };
 
 /* A statement that the grammar does not know. Its text is nowhere: it may be a secret. */
 struct dotenv_error {
     unsigned line;
     unsigned column;
-    const char *what;  /* static text */
+    const char *what; /* static text */
 };
 
 /* In order of the file; a name may occur again, and then the later one holds. */

@@ -44,8 +44,7 @@ static size_t position(const struct env *env, const char *name, bool *found)
 
 static void hide(struct builder *b, struct env_var *var)
 {
-    struct env_shadow *shadows =
-        arena_alloc(b->arena, (var->shadow_count + 1) * sizeof *shadows);
+    struct env_shadow *shadows = arena_alloc(b->arena, (var->shadow_count + 1) * sizeof *shadows);
     shadows[0] = (struct env_shadow){var->source, var->at};
     if (var->shadow_count > 0) {
         memcpy(shadows + 1, var->shadows, var->shadow_count * sizeof *shadows);
@@ -180,7 +179,9 @@ static int build(const struct spec *spec, const struct spec_service *service, bo
     if (service != NULL) {
         put_files(&b, service->env_files, service->env_file_count);
     }
-    put_files(&b, spec->env_files + own_files, spec->env_file_cli);
+    if (spec->env_file_cli > 0) {
+        put_files(&b, &spec->env_files[own_files], spec->env_file_cli);
+    }
     if (service != NULL && !in_container) {
         put_port(&b, service);
     }
@@ -210,8 +211,9 @@ static bool is_reported(const struct problems *problems, const struct problem *m
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *other = &problems->items[i];
-        bool same_file = mine->file == NULL ? other->file == NULL
-                                            : other->file != NULL && strcmp(mine->file, other->file) == 0;
+        bool same_file = mine->file == NULL
+                             ? other->file == NULL
+                             : other->file != NULL && strcmp(mine->file, other->file) == 0;
         if (same_file && mine->line == other->line && mine->column == other->column &&
             strcmp(mine->message, other->message) == 0) {
             return true;

@@ -1,8 +1,8 @@
 /*
  * What this room is for.      Replaces references in values and words (see expand.h).
- * What it may touch.          base and this room. No file, no clock; the shell's variables come by the request.
- * Who calls it.               service.c, ready.c, layers.c
- * The one invariant.          A reference that cannot be replaced is a problem at its own line and column.
+ * What it may touch.          base and this room. No file, no clock; the shell's variables come by
+ * the request. Who calls it.               service.c, ready.c, layers.c The one invariant. A
+ * reference that cannot be replaced is a problem at its own line and column.
  */
 #include "stack/expand.h"
 
@@ -10,7 +10,8 @@
 
 #include "stack/refs.h"
 
-enum { EXPAND_DEPTH_MAX = 16 };
+/* Longer than this no program can be given an argument (Linux: 128 KiB). */
+enum { EXPAND_DEPTH_MAX = 16, EXPAND_BYTES_MAX = 128 * 1024 };
 
 struct expansion {
     struct load *load;
@@ -49,12 +50,16 @@ static size_t take_reference(struct expansion *e, size_t i)
 static const char *expand(struct expansion *e)
 {
     struct load *l = e->load;
+    if (l->endless) {
+        return NULL; /* reported; going on could take for ever */
+    }
     if (l->depth >= EXPAND_DEPTH_MAX) {
+        l->endless = true;
         load_problem(l, e->at, NULL, "references that refer to each other without an end");
         return NULL;
     }
     l->depth++;
-    for (size_t i = 0; i < e->text.len;) {
+    for (size_t i = 0; i < e->text.len && !l->endless;) {
         struct span rest = {e->text.ptr + i, e->text.len - i};
         if (span_starts(rest, "$$")) {
             (void)buf_putc(&e->out, '$');
@@ -67,6 +72,13 @@ static const char *expand(struct expansion *e)
         }
     }
     l->depth--;
+    if (!e->bad && !l->endless && e->out.len > EXPAND_BYTES_MAX) {
+        load_problem(l, e->at, NULL,
+                     "a value of %zu bytes once its references are replaced; at most %d",
+                     e->out.len, EXPAND_BYTES_MAX);
+        e->bad = true;
+    }
+    e->bad = e->bad || l->endless;
     const char *text = e->bad ? NULL : arena_copy(l->arena, buf_span(&e->out));
     buf_fini(&e->out);
     return text;

@@ -2,7 +2,8 @@
  * What this room is for.      Order and closure over `depends-on` (see graph.h).
  * What it may touch.          base only; no allocation outside an arena of its own.
  * Who calls it.               spec.c, select.c, the engine's plan of starting and stopping.
- * The one invariant.          Walks end on cyclic input, too: a broken definition must not hang anybody.
+ * The one invariant.          Walks end on cyclic input, too: a broken definition must not hang
+ * anybody.
  */
 #include "stack/graph.h"
 

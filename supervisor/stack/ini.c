@@ -2,8 +2,8 @@
  * What this room is for.      Reads `[section]` and `key = value` with exact places (see ini.h).
  * What it may touch.          base and inih, which frames and splits what was checked here.
  * Who calls it.               layers.c, discover.c
- * The one invariant.          inih sees only `[kind name]` and `key = LINE-NUMBER`: no value of a user
- *                             ever meets its limits, its inline comments or its continuation lines.
+ * The one invariant.          inih sees only `[kind name]` and `key = LINE-NUMBER`: no value of a
+ * user ever meets its limits, its inline comments or its continuation lines.
  */
 #include "stack/ini.h"
 
@@ -101,8 +101,8 @@ static bool read_section(struct reader *r, struct span line, struct span text)
         return false;
     }
     if (close != text.ptr + text.len - 1) {
-        complain(r, (size_t)(close + 1 - line.ptr) + 1,
-                 "a comment stands on a line of its own", "text after the section's \"]\"");
+        complain(r, (size_t)(close + 1 - line.ptr) + 1, "a comment stands on a line of its own",
+                 "text after the section's \"]\"");
         return false;
     }
     struct span inner = span_trim((struct span){text.ptr + 1, text.len - 2});

@@ -1,6 +1,7 @@
 /*
- * The checking reader of definition files (INTERFACE §5): sections and entries with their places, every
- * mistake of the file at once. Values are verbatim. Which sections and keys exist is not its business.
+ * The checking reader of definition files (INTERFACE §5): sections and entries with their places,
+ * every mistake of the file at once. Values are verbatim. Which sections and keys exist is not its
+ * business.
  */
 #ifndef ROADIE_STACK_INI_H
 #define ROADIE_STACK_INI_H
@@ -23,10 +24,10 @@ struct ini_entry {
 /* [kind name]. */
 struct ini_section {
     const char *kind;
-    const char *name;       /* "" when there is none */
-    struct origin at;       /* of the [ */
+    const char *name; /* "" when there is none */
+    struct origin at; /* of the [ */
     struct origin name_at;
-    bool repeated;          /* an earlier section of the file has the same kind and name: reported */
+    bool repeated; /* an earlier section of the file has the same kind and name: reported */
     struct ini_entry *entries;
     size_t count;
 };
@@ -36,8 +37,8 @@ struct ini_file {
     size_t count;
 };
 
-/* Reads text that users know as shown (borrowed for as long as the arena lives). Problems are added in
- * order of their lines; what is well-formed is in out even then. */
+/* Reads text that users know as shown (borrowed for as long as the arena lives). Problems are added
+ * in order of their lines; what is well-formed is in out even then. */
 void ini_read(const char *shown, struct span text, struct arena *arena, struct ini_file *out,
               struct problems *problems);
 

@@ -1,8 +1,9 @@
 /*
  * What this room is for.      Says which sections and keys a definition may have (see keys.h).
  * What it may touch.          base only; constant tables.
- * Who calls it.               layers.c, service.c, the stack's own compile step; ui for `help keys`.
- * The one invariant.          A key that is not in this table is an error, and one in it has a setter.
+ * Who calls it.               layers.c, service.c, the stack's own compile step; ui for `help
+ * keys`. The one invariant.          A key that is not in this table is an error, and one in it has
+ * a setter.
  */
 #include "stack/keys.h"
 
@@ -20,7 +21,8 @@ static const struct section_row sections[SECTION_KIND_COUNT] = {
     [SECTION_SERVICE] = {"service", SECTION_SERVICE, false, "something that keeps running"},
     [SECTION_TASK] = {"task", SECTION_TASK, false, "something that runs to its end"},
     [SECTION_CHECK] = {"check", SECTION_CHECK, true, "a row of `roadie check`"},
-    [SECTION_ENVIRONMENT] = {"environment", SECTION_ENVIRONMENT, true, "what differs by environment"},
+    [SECTION_ENVIRONMENT] = {"environment", SECTION_ENVIRONMENT, true,
+                             "what differs by environment"},
     [SECTION_GUARD] = {"guard", SECTION_GUARD, true, "what must never be touched"},
     [SECTION_PROMOTION] = {"promotion", SECTION_PROMOTION, true, "how to promote"},
     [SECTION_PROFILE] = {"profile", SECTION_PROFILE, false, "a named part of the stack"},
@@ -42,8 +44,10 @@ static const struct key_row keys[] = {
     {"fallback", V | T, false, false, NULL, "WORDS", "to run when no container engine answers"},
     {"directory", V | T, false, false, ".", "DIR", "working directory, relative to the root"},
     {"environment", S | V | T, true, false, NULL, "NAME=value", "a variable; verbatim after the ="},
-    {"env-file", S | V | T, true, false, NULL, "FILE[?]", "dotenv file to export; ? if it may be missing"},
-    {"env-owned", V | T, true, false, NULL, "FILE[?]", "dotenv file that the service reads by itself"},
+    {"env-file", S | V | T, true, false, NULL, "FILE[?]",
+     "dotenv file to export; ? if it may be missing"},
+    {"env-owned", V | T, true, false, NULL, "FILE[?]",
+     "dotenv file that the service reads by itself"},
     {"port", V | T, false, false, NULL, "PORT", "its port; exported as PORT"},
     {"depends-on", V | T, true, false, NULL, "NAME[:started|:ready|:done]", "what must come first"},
     {"ready", V | T, true, false, NULL, "PROBE",
@@ -54,13 +58,15 @@ static const struct key_row keys[] = {
     {"alive-failures", V | T, false, false, "3", "N", "misses in a row that count"},
     {"alive-action", V | T, false, false, "mark", "mark|restart", "what they lead to"},
     {"restart", V | T, false, false, "no", "no|on-failure|always", "when it ends by itself"},
-    {"restart-delay", V | T, false, false, "500ms", "DURATION", "before the second restart; doubles to 30s"},
+    {"restart-delay", V | T, false, false, "500ms", "DURATION",
+     "before the second restart; doubles to 30s"},
     {"restart-limit", V | T, false, false, "5 in 60s", "N in DURATION|none", "then it has failed"},
     {"stop", V | T, false, false, "TERM 10s, KILL", "LADDER", "signals and how long each may take"},
     {"success-codes", V | T, false, false, "0", "CODES", "exit codes that are success"},
     {"profile", V | T, true, false, NULL, "NAME", "only with --profile, --with or by name"},
     {"adopt", V | T, false, false, "no", "yes|no", "use what already listens on its port"},
-    {"gives", V | T, true, false, NULL, "NAME…: VAR=value", "a variable for others while this is selected"},
+    {"gives", V | T, true, false, NULL, "NAME…: VAR=value",
+     "a variable for others while this is selected"},
     {"stale-on", V | T, true, false, NULL, "GLOB", "files newer than its start make it stale"},
     {"hint", V | T, true, false, NULL, "REGEX => TEXT", "text to show when a line matches"},
     {"tty", V | T, false, false, "no", "yes|no", "a pseudo-terminal instead of two pipes"},

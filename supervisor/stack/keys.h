@@ -1,4 +1,5 @@
-/* The one table of sections and keys: the loader checks with it and `roadie help keys` prints it. Pure. */
+/* The one table of sections and keys: the loader checks with it and `roadie help keys` prints it.
+ * Pure. */
 #ifndef ROADIE_STACK_KEYS_H
 #define ROADIE_STACK_KEYS_H
 
@@ -20,19 +21,19 @@ enum section_kind {
 };
 
 struct section_row {
-    const char *name;       /* "service" */
+    const char *name; /* "service" */
     enum section_kind kind;
-    bool free_keys;         /* any key is taken verbatim */
+    bool free_keys; /* any key is taken verbatim */
     const char *help;
 };
 
 struct key_row {
     const char *name;
-    unsigned sections;      /* bits 1 << section_kind */
-    bool list;              /* may be given several times */
-    bool later;             /* known, but not supported yet */
-    const char *standard;   /* the default as one would write it; NULL: none */
-    const char *value;      /* what to write, for people: "DURATION" */
+    unsigned sections;    /* bits 1 << section_kind */
+    bool list;            /* may be given several times */
+    bool later;           /* known, but not supported yet */
+    const char *standard; /* the default as one would write it; NULL: none */
+    const char *value;    /* what to write, for people: "DURATION" */
     const char *help;
 };
 

@@ -1,9 +1,8 @@
 /*
- * What this room is for.      Merges files into one effective definition and checks sections and keys.
- * What it may touch.          base, this room; reads the files that it is told.
- * Who calls it.               spec.c, discover.c
- * The one invariant.          Afterwards every section is of a known kind and every key in the table; each
- *                             line still knows its file, line and column.
+ * What this room is for.      Merges files into one effective definition and checks sections and
+ * keys. What it may touch.          base, this room; reads the files that it is told. Who calls it.
+ * spec.c, discover.c The one invariant.          Afterwards every section is of a known kind and
+ * every key in the table; each line still knows its file, line and column.
  */
 #include "stack/layers.h"
 
@@ -37,8 +36,7 @@ static const struct section_row *check_section(struct load *l, struct ini_sectio
 {
     const struct section_row *row = section_find(span_of(section->kind));
     if (row == NULL) {
-        load_problem(l, section->at,
-                     load_did_you_mean(l, section_nearest(span_of(section->kind))),
+        load_problem(l, section->at, load_did_you_mean(l, section_nearest(span_of(section->kind))),
                      "unknown section %s", section_title(l, section));
         return NULL;
     }
@@ -60,7 +58,8 @@ static const struct section_row *check_section(struct load *l, struct ini_sectio
         load_problem(l, section->name_at, "names are [a-z0-9][a-z0-9_-]{0,31}",
                      "bad name \"%s\" in %s", section->name, section_title(l, section));
     }
-    bool reserved = strcmp(section->name, "stack") == 0 || strcmp(section->name, "environment") == 0;
+    bool reserved =
+        strcmp(section->name, "stack") == 0 || strcmp(section->name, "environment") == 0;
     if (strict && reserved) {
         load_problem(l, section->name_at, NULL, "the name \"%s\" is reserved", section->name);
     }
@@ -116,7 +115,8 @@ static void check_key(struct layer *y, struct ini_section *section, const struct
     }
     const struct ini_entry *first = list ? NULL : earlier(section, i);
     if (first != NULL) {
-        load_problem(l, entry->at, arena_printf(l->arena, "the first is at line %u", first->at.line),
+        load_problem(l, entry->at,
+                     arena_printf(l->arena, "the first is at line %u", first->at.line),
                      "duplicate key \"%s\" in %s", entry->key, section_title(l, section));
     }
     bool may_be_empty = row->free_keys || y->is_override;
@@ -185,11 +185,11 @@ static void include_file(struct layer *y, const struct ini_entry *entry)
         return;
     }
     struct layer inner = *y;
-    const char *shown =
-        name[0] == '/' ? name : arena_printf(l->arena, "%s%s", y->dir_shown, name);
+    const char *shown = name[0] == '/' ? name : arena_printf(l->arena, "%s%s", y->dir_shown, name);
     const char *slash = strrchr(shown, '/');
-    inner.dir_shown =
-        slash == NULL ? "" : arena_copy(l->arena, (struct span){shown, (size_t)(slash + 1 - shown)});
+    inner.dir_shown = slash == NULL
+                          ? ""
+                          : arena_copy(l->arena, (struct span){shown, (size_t)(slash + 1 - shown)});
     inner.directory = path_join(l->arena, path, "..");
     inner.paths[inner.depth++] = path;
     read_text(&inner, shown, text);
@@ -234,8 +234,8 @@ static void merge_entries(struct load *l, struct ini_section *merged,
     size_t count = 0;
     for (size_t i = 0; i < merged->count; i++) {
         const struct key_row *row = key_find(SECTION_STACK, span_of(merged->entries[i].key));
-        bool replaced = row != NULL && !row->list &&
-                        load_entry(section, merged->entries[i].key) != NULL;
+        bool replaced =
+            row != NULL && !row->list && load_entry(section, merged->entries[i].key) != NULL;
         if (!replaced) {
             entries = arena_grow(l->arena, entries, count, sizeof *entries);
             entries[count++] = merged->entries[i];
@@ -249,8 +249,8 @@ static void merge_entries(struct load *l, struct ini_section *merged,
     merged->count = count;
 }
 
-/* Makes one [stack] of those of several files: a plain key of an includer replaces that of what it includes,
- * lists add up. */
+/* Makes one [stack] of those of several files: a plain key of an includer replaces that of what it
+ * includes, lists add up. */
 static void merge_stacks(struct load *l)
 {
     struct ini_section merged = {0};

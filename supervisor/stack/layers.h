@@ -4,8 +4,9 @@
 
 #include "stack/load.h"
 
-/* Reads text (shown as such; dir_shown is "" or ends in "/", prefixed to included files' names; directory is
- * where they are looked for) into l->def, includes where they are named. Sections and keys are checked. */
+/* Reads text (shown as such; dir_shown is "" or ends in "/", prefixed to included files' names;
+ * directory is where they are looked for) into l->def, includes where they are named. Sections and
+ * keys are checked. */
 void layers_read(struct load *l, const char *shown, struct span text, const char *directory,
                  const char *dir_shown);
 /* Lays an override file over l->def (INTERFACE §1). A file that does not exist is nothing. */

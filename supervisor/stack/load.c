@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Small helps for one load: problems at places, names, entries (see load.h).
- * What it may touch.          base and this room.
- * Who calls it.               Every file of the room that turns sections into a spec.
- * The one invariant.          A problem always names file, line and column of what is wrong.
+ * What this room is for.      Small helps for one load: problems at places, names, entries (see
+ * load.h). What it may touch.          base and this room. Who calls it.               Every file
+ * of the room that turns sections into a spec. The one invariant.          A problem always names
+ * file, line and column of what is wrong.
  */
 #include "stack/load.h"
 

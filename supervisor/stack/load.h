@@ -1,4 +1,5 @@
-/* Internal to the room: one load in progress, shared by the files that turn sections into a spec. */
+/* Internal to the room: one load in progress, shared by the files that turn sections into a spec.
+ */
 #ifndef ROADIE_STACK_LOAD_H
 #define ROADIE_STACK_LOAD_H
 
@@ -13,8 +14,8 @@ enum lazy_state { LAZY_NEW, LAZY_BUSY, LAZY_DONE, LAZY_BAD };
 struct lazy {
     enum lazy_state port_state;
     enum lazy_state url_state;
-    uint16_t port;          /* 0: none */
-    const char *url;        /* NULL: none */
+    uint16_t port;   /* 0: none */
+    const char *url; /* NULL: none */
 };
 
 /* `gives`: applied once it is known who is selected. */
@@ -28,14 +29,15 @@ struct load_gift {
 struct load {
     const struct spec_request *request;
     struct spec *spec;
-    struct arena *arena;    /* spec->arena */
+    struct arena *arena; /* spec->arena */
     struct problems *problems;
-    struct ini_file def;    /* the effective sections */
+    struct ini_file def;          /* the effective sections */
     struct ini_section **sources; /* of each service of the spec */
-    struct lazy *lazy;      /* likewise */
+    struct lazy *lazy;            /* likewise */
     struct load_gift *gifts;
     size_t gift_count;
-    unsigned depth;         /* of references within references */
+    unsigned depth; /* of references within references */
+    bool endless;   /* they never end: reported, and nothing more is replaced */
 };
 
 /* Adds a problem at a place. */

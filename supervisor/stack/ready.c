@@ -2,7 +2,8 @@
  * What this room is for.      Reads `ready` and `alive` lines into plain structs (see ready.h).
  * What it may touch.          base and this room.
  * Who calls it.               service.c, refs.c
- * The one invariant.          What is returned needs no further guessing: host, port and URL are filled in.
+ * The one invariant.          What is returned needs no further guessing: host, port and URL are
+ * filled in.
  */
 #include "stack/ready.h"
 
@@ -18,8 +19,8 @@
 struct parser {
     struct load *load;
     int service;
-    struct origin at;    /* of the value */
-    struct span rest;    /* after the kind, trimmed */
+    struct origin at; /* of the value */
+    struct span rest; /* after the kind, trimmed */
     struct spec_ready *out;
 };
 
@@ -89,8 +90,9 @@ static bool parse_kind(struct load *l, const struct ini_entry *entry, const stru
     if (*row == NULL) {
         const char *near = load_did_you_mean(l, TABLE_NEAREST(kinds, word));
         load_problem(l, entry->value_at,
-                     near != NULL ? near
-                                  : "one of tcp, http, redis, docket, postgres, log, exec, notify, delay",
+                     near != NULL
+                         ? near
+                         : "one of tcp, http, redis, docket, postgres, log, exec, notify, delay",
                      "%s: unknown kind \"%s\"", entry->key, text_quote(l->arena, word));
     }
     return *row != NULL;
@@ -175,7 +177,8 @@ static bool parse_statuses(struct parser *p, struct span list)
     return true;
 }
 
-/* contains= takes the rest of the line, but a status= at its very end; quotes around all of it go. */
+/* contains= takes the rest of the line, but a status= at its very end; quotes around all of it go.
+ */
 static struct span contains_text(struct span rest, struct span *after)
 {
     size_t cut = rest.len;
@@ -209,7 +212,8 @@ static bool parse_http_options(struct parser *p, struct span options)
             }
             options = rest;
         } else if (span_starts(word, "contains=") && p->out->contains == NULL) {
-            struct span text = contains_text((struct span){options.ptr + 9, options.len - 9}, &rest);
+            struct span text =
+                contains_text((struct span){options.ptr + 9, options.len - 9}, &rest);
             if (text.len == 0) {
                 load_problem(p->load, p->at, NULL, "http: contains= without a text");
                 return false;
@@ -246,13 +250,14 @@ static bool parse_http(struct parser *p)
             return false;
         }
         p->out->host = "localhost";
-        p->out->url = arena_printf(arena, "http://localhost:%u%.*s", p->out->port,
-                                   (int)target.len, target.ptr);
+        p->out->url = arena_printf(arena, "http://localhost:%u%.*s", p->out->port, (int)target.len,
+                                   target.ptr);
         return parse_http_options(p, options);
     }
     bool secure = url_parse(target, &url) && span_is(url.scheme, "https");
     if (!secure && !span_is(url.scheme, "http")) {
-        load_problem(p->load, p->at, "write it like http /health or http http://localhost:8001/health",
+        load_problem(p->load, p->at,
+                     "write it like http /health or http http://localhost:8001/health",
                      "http needs a path or a URL");
         return false;
     }
@@ -268,8 +273,8 @@ static bool parse_http(struct parser *p)
 static bool parse_redis_url(struct parser *p, const char *kind, struct span text)
 {
     struct url url = {0};
-    bool fine = url_parse(text, &url) &&
-                (span_is(url.scheme, "redis") || span_is(url.scheme, "rediss"));
+    bool fine =
+        url_parse(text, &url) && (span_is(url.scheme, "redis") || span_is(url.scheme, "rediss"));
     if (!fine) { /* the text may hold a password: not quoted */
         load_problem(p->load, p->at, "write it like redis://localhost:6379/0",
                      "%s: not a Redis URL", kind);
@@ -397,8 +402,8 @@ static bool parse_notify(struct parser *p)
 static bool parse_delay(struct parser *p)
 {
     if (parse_duration_ms(p->rest, &p->out->delay_ms) != 0) {
-        load_problem(p->load, p->at, "write it like delay 2s",
-                     "delay: \"%s\" is not a duration", text_quote(p->load->arena, p->rest));
+        load_problem(p->load, p->at, "write it like delay 2s", "delay: \"%s\" is not a duration",
+                     text_quote(p->load->arena, p->rest));
         return false;
     }
     return true;

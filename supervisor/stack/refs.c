@@ -1,8 +1,7 @@
 /*
- * What this room is for.      Says what ${…} stands for (see refs.h), also before its owner's turn came.
- * What it may touch.          base and this room.
- * Who calls it.               expand.c
- * The one invariant.          Nothing unknown or unset passes as an empty string.
+ * What this room is for.      Says what ${…} stands for (see refs.h), also before its owner's turn
+ * came. What it may touch.          base and this room. Who calls it.               expand.c The
+ * one invariant.          Nothing unknown or unset passes as an empty string.
  */
 #include "stack/refs.h"
 
@@ -138,8 +137,8 @@ static bool resolve_port(struct load *l, int service, struct span shown, struct 
         return false;
     }
     if (port == 0) {
-        load_problem(l, at, "give it a port = …", "\"${%s}\": [%s %s] has no port",
-                     SHOWN(l, shown), l->sources[service]->kind, l->sources[service]->name);
+        load_problem(l, at, "give it a port = …", "\"${%s}\": [%s %s] has no port", SHOWN(l, shown),
+                     l->sources[service]->kind, l->sources[service]->name);
         return false;
     }
     (void)buf_printf(out, "%u", port);
@@ -180,8 +179,7 @@ static bool resolve_service(struct load *l, struct span name, struct span head, 
     }
     int other = load_find(l, head);
     if (other < 0) {
-        load_unknown(l, at, head,
-                     arena_printf(l->arena, " in \"${%s}\"", SHOWN(l, name)));
+        load_unknown(l, at, head, arena_printf(l->arena, " in \"${%s}\"", SHOWN(l, name)));
         return false;
     }
     if (span_is(tail, "host")) {
@@ -260,8 +258,8 @@ bool expand_port(struct load *l, int service, uint16_t *port)
     return lazy->port_state == LAZY_DONE;
 }
 
-/* From the first http, redis or postgres `ready`; NULL when there is none. Problems of it are reported
- * when its own turn comes. */
+/* From the first http, redis or postgres `ready`; NULL when there is none. Problems of it are
+ * reported when its own turn comes. */
 static const char *url_of_ready(struct load *l, int service)
 {
     const struct ini_section *section = l->sources[service];

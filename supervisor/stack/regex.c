@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Finds the mistakes in regular expressions that people make (see ready.h).
- * What it may touch.          base only.
- * Who calls it.               ready.c for `log`, service.c for `hint`.
- * The one invariant.          It never refuses an expression that PCRE2 accepts.
+ * What this room is for.      Finds the mistakes in regular expressions that people make (see
+ * ready.h). What it may touch.          base only. Who calls it.               ready.c for `log`,
+ * service.c for `hint`. The one invariant.          It never refuses an expression that PCRE2
+ * accepts.
  */
 #include <string.h>
 

@@ -2,7 +2,8 @@
  * What this room is for.      Says which texts must never be shown (see secrets.h).
  * What it may touch.          base and url.c; pure.
  * Who calls it.               environ.c, config.c, logs' redaction, ui.
- * The one invariant.          Names decide about values; the password of a URL is secret by any name.
+ * The one invariant.          Names decide about values; the password of a URL is secret by any
+ * name.
  */
 #include "stack/secrets.h"
 
@@ -75,9 +76,10 @@ static bool next_password(struct span text, size_t *at, struct span *password)
             host--;
         }
         struct span user = {0};
-        bool has_scheme = i > 0 && (strchr("+-.", text.ptr[i - 1]) != NULL ||
-                                    (text.ptr[i - 1] >= '0' && text.ptr[i - 1] <= '9') ||
-                                    ((text.ptr[i - 1] | 0x20) >= 'a' && (text.ptr[i - 1] | 0x20) <= 'z'));
+        bool has_scheme =
+            i > 0 && (strchr("+-.", text.ptr[i - 1]) != NULL ||
+                      (text.ptr[i - 1] >= '0' && text.ptr[i - 1] <= '9') ||
+                      ((text.ptr[i - 1] | 0x20) >= 'a' && (text.ptr[i - 1] | 0x20) <= 'z'));
         *at = i + 3;
         if (has_scheme && host > 1 &&
             span_split((struct span){authority.ptr, host - 1}, ':', &user, password) &&

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Names, globs and profiles: which services are meant (see select.h, spec.h).
- * What it may touch.          base and this room.
- * Who calls it.               spec.c; control and ui for names on a command line.
- * The one invariant.          A name or glob that matches nothing is an error with a suggestion.
+ * What this room is for.      Names, globs and profiles: which services are meant (see select.h,
+ * spec.h). What it may touch.          base and this room. Who calls it.               spec.c;
+ * control and ui for names on a command line. The one invariant.          A name or glob that
+ * matches nothing is an error with a suggestion.
  */
 #include "stack/select.h"
 
@@ -51,8 +51,8 @@ const char *spec_nearest(const struct spec *spec, const char *name)
 static int unknown_name(const struct spec *spec, const char *name, struct fault *why)
 {
     const char *near = spec_nearest(spec, name);
-    (void)fault_set(why, -EINVAL, has_magic(name) ? "no service matches \"%s\"" : "no service \"%s\"",
-                    name);
+    (void)fault_set(why, -EINVAL,
+                    has_magic(name) ? "no service matches \"%s\"" : "no service \"%s\"", name);
     if (near != NULL) {
         (void)fault_hint(why, "did you mean \"%s\"?", near);
     }

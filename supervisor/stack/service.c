@@ -1,8 +1,8 @@
 /*
- * What this room is for.      From the effective sections to services, tasks and [stack] (see service.h).
- * What it may touch.          base and this room.
- * Who calls it.               spec.c; procfile.c for the defaults.
- * The one invariant.          References are indices; every name was looked up before anything is read.
+ * What this room is for.      From the effective sections to services, tasks and [stack] (see
+ * service.h). What it may touch.          base and this room. Who calls it.               spec.c;
+ * procfile.c for the defaults. The one invariant.          References are indices; every name was
+ * looked up before anything is read.
  */
 #include "stack/service.h"
 

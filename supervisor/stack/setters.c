@@ -2,8 +2,8 @@
  * What this room is for.      One setter a key: from the lines of [service] and [task] to the spec.
  * What it may touch.          base and this room.
  * Who calls it.               service.c
- * The one invariant.          Every key of the table has a setter here; a broken value never stops the
- *                             reading of the others.
+ * The one invariant.          Every key of the table has a setter here; a broken value never stops
+ * the reading of the others.
  */
 #include "stack/setters.h"
 
@@ -24,7 +24,7 @@ struct setting {
     int service;
     struct spec_service *out;
     const struct ini_entry *entry;
-    const char *text;            /* expanded; NULL for setters that expand by themselves */
+    const char *text; /* expanded; NULL for setters that expand by themselves */
 };
 
 typedef void (*set_fn)(struct setting *s);
@@ -96,8 +96,7 @@ static void set_volume(struct setting *s)
 
 static void set_container_option(struct setting *s)
 {
-    char **words =
-        expand_words(s->load, s->service, span_of(s->entry->value), s->entry->value_at);
+    char **words = expand_words(s->load, s->service, span_of(s->entry->value), s->entry->value_at);
     for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
         s->out->container_options =
             list_append(s->load->arena, s->out->container_options, words[i]);
@@ -193,8 +192,9 @@ static void add_need(struct setting *s, struct span item, struct origin at)
                          "depends-on: unknown condition \"%s\"", text_quote(l->arena, word));
             return;
         }
-        need.condition =
-            span_is(word, "started") ? NEED_STARTED : span_is(word, "ready") ? NEED_READY : NEED_DONE;
+        need.condition = span_is(word, "started") ? NEED_STARTED
+                         : span_is(word, "ready") ? NEED_READY
+                                                  : NEED_DONE;
     }
     struct spec_service *out = s->out;
     out->needs = arena_grow(l->arena, out->needs, out->need_count, sizeof need);
@@ -278,8 +278,8 @@ static void set_profile(struct setting *s)
                          "profile: bad name \"%s\"", text_quote(s->load->arena, item));
             continue;
         }
-        s->out->profiles = list_append(s->load->arena, s->out->profiles,
-                                       arena_copy(s->load->arena, item));
+        s->out->profiles =
+            list_append(s->load->arena, s->out->profiles, arena_copy(s->load->arena, item));
     }
 }
 
@@ -342,7 +342,8 @@ static void set_inputs(struct setting *s)
     s->out->inputs = list_append(s->load->arena, s->out->inputs, s->text);
 }
 
-/* Where the arrow of a hint is: the first " => ", else the first "=>"; the length when there is none. */
+/* Where the arrow of a hint is: the first " => ", else the first "=>"; the length when there is
+ * none. */
 static size_t arrow(struct span whole)
 {
     for (size_t i = 1; i + 2 < whole.len; i++) {
@@ -385,8 +386,8 @@ static void set_hint(struct setting *s)
     }
     struct spec_service *out = s->out;
     out->hints = arena_grow(l->arena, out->hints, out->hint_count, sizeof *out->hints);
-    out->hints[out->hint_count++] = (struct spec_hint){
-        arena_copy(l->arena, regex), arena_copy(l->arena, text), s->entry->at};
+    out->hints[out->hint_count++] =
+        (struct spec_hint){arena_copy(l->arena, regex), arena_copy(l->arena, text), s->entry->at};
 }
 
 static void set_tty(struct setting *s)
@@ -438,8 +439,8 @@ static void set_alive(struct setting *s)
     out->alive[out->alive_count++] = ready;
 }
 
-/* raw: the setter replaces references by itself, or they were replaced before. late: needs the other
- * services' variables and needs, so it waits for a second round. */
+/* raw: the setter replaces references by itself, or they were replaced before. late: needs the
+ * other services' variables and needs, so it waits for a second round. */
 static const struct setter {
     const char *name;
     set_fn set;

@@ -4,8 +4,8 @@
 
 #include "stack/load.h"
 
-/* Reads one entry into its service. late: the round for what needs all services' variables and needs; an
- * entry of the other round is left alone. Problems are reported. */
+/* Reads one entry into its service. late: the round for what needs all services' variables and
+ * needs; an entry of the other round is left alone. Problems are reported. */
 void service_set(struct load *l, int service, const struct ini_entry *entry, bool late);
 /* Whether the key has a setter: each key of the table must. */
 bool service_key_is_known(struct span key);

@@ -38,8 +38,8 @@ static const char *local_path(const struct discovery *found, struct arena *arena
     return path_join(arena, found->root, "roadie.local.ini");
 }
 
-/* -p, else [stack] name of roadie.local.ini, of the definition, else the directory's name. A name that is
- * none counts as not given: the load reports it. */
+/* -p, else [stack] name of roadie.local.ini, of the definition, else the directory's name. A name
+ * that is none counts as not given: the load reports it. */
 static const char *stack_name(const struct spec_request *request, const struct discovery *found,
                               struct span text, struct arena *arena)
 {
@@ -66,7 +66,8 @@ int spec_locate(const struct spec_request *request, struct arena *arena, struct 
     if (rc != 0) {
         return rc;
     }
-    (void)read_definition(&found, arena, &text, NULL); /* unreadable: the directory's name will do */
+    (void)read_definition(&found, arena, &text,
+                          NULL); /* unreadable: the directory's name will do */
     *out = (struct spec_place){.root = found.root, .file = found.file, .file_shown = found.shown};
     out->name = stack_name(request, &found, text, arena);
     out->id = discover_id(&found, out->name, arena);
@@ -88,8 +89,10 @@ static void read_overrides(struct load *l, const struct discovery *found)
         const char *path = arena_printf(l->arena, "%s/roadie/%s.ini", base, l->spec->name);
         layers_override(l, path, path);
     }
-    layers_override(l, local_path(found, l->arena),
-                    arena_printf(l->arena, "%sroadie.local.ini", found->prefix));
+    const char *local = local_path(found, l->arena);
+    if (strcmp(local, found->file) != 0) {
+        layers_override(l, local, arena_printf(l->arena, "%sroadie.local.ini", found->prefix));
+    }
 }
 
 /* [stack] name and -p must be names. */
@@ -101,8 +104,7 @@ static void check_name(struct load *l)
             strcmp(section->kind, "stack") == 0 ? load_entry(section, "name") : NULL;
         if (entry != NULL && *entry->value != '\0' && !name_is_valid(span_of(entry->value))) {
             load_problem(l, entry->value_at, "names are [a-z0-9][a-z0-9_-]{0,31}",
-                         "name: \"%s\" is not a name",
-                         text_quote(l->arena, span_of(entry->value)));
+                         "name: \"%s\" is not a name", text_quote(l->arena, span_of(entry->value)));
         }
     }
 }
@@ -151,7 +153,7 @@ static void warn_ports(struct load *l)
     }
 }
 
-static void add_cli_files(struct load *l)
+static void add_cli_files(struct load *l, const char *start)
 {
     struct spec *spec = l->spec;
     char *const *files = l->request->env_files;
@@ -159,7 +161,7 @@ static void add_cli_files(struct load *l)
         spec->env_files =
             arena_grow(l->arena, spec->env_files, spec->env_file_count, sizeof *spec->env_files);
         spec->env_files[spec->env_file_count++] = (struct spec_env_file){
-            .path = path_join(l->arena, l->request->directory, *files),
+            .path = path_join(l->arena, start, *files),
             .shown = arena_strdup(l->arena, *files),
         };
         spec->env_file_cli++;
@@ -194,7 +196,7 @@ static void load_all(struct load *l, const struct discovery *found, struct span 
         problems_add(l->problems, NULL, 0, 0, NULL, "--can-die goes only with a Procfile");
     }
     select_services(l);
-    add_cli_files(l);
+    add_cli_files(l, found->start);
     if (found->is_procfile) {
         config_collect_procfile(l);
     } else {

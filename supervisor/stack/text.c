@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Files of text: reading them whole, lines, quoting, joining paths (text.h).
- * What it may touch.          base, and read(2) on the file that it is told.
- * Who calls it.               Every reader of the stack room.
- * The one invariant.          Nothing is cut silently: too large, NUL and bad UTF-8 are errors.
+ * What this room is for.      Files of text: reading them whole, lines, quoting, joining paths
+ * (text.h). What it may touch.          base, and read(2) on the file that it is told. Who calls
+ * it.               Every reader of the stack room. The one invariant.          Nothing is cut
+ * silently: too large, NUL and bad UTF-8 are errors.
  */
 #include "stack/text.h"
 

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Turns the text of a value into data, or says how to write it (see values.h).
- * What it may touch.          base and this room.
- * Who calls it.               service.c, stack.c
- * The one invariant.          No value is rounded, cut or guessed: what is not understood is reported.
+ * What this room is for.      Turns the text of a value into data, or says how to write it (see
+ * values.h). What it may touch.          base and this room. Who calls it.               service.c,
+ * stack.c The one invariant.          No value is rounded, cut or guessed: what is not understood
+ * is reported.
  */
 #include "stack/values.h"
 

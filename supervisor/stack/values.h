@@ -1,4 +1,5 @@
-/* Values of one key each, from expanded text to plain data. Internal to the room; false: reported. */
+/* Values of one key each, from expanded text to plain data. Internal to the room; false: reported.
+ */
 #ifndef ROADIE_STACK_VALUES_H
 #define ROADIE_STACK_VALUES_H
 
@@ -22,8 +23,8 @@ bool value_restart_limit(struct load *l, const struct ini_entry *e, const char *
 /* "0 3, 143". */
 bool value_success_codes(struct load *l, const struct ini_entry *e, const char *text,
                          struct spec_service *out);
-/* NAME=value; the value may hold references, the name may not. label is the key for messages; line is the
- * part of the entry's value that holds it. */
+/* NAME=value; the value may hold references, the name may not. label is the key for messages; line
+ * is the part of the entry's value that holds it. */
 bool value_variable(struct load *l, int service, struct span line, struct origin at,
                     const char *label, struct spec_var *out);
 /* FILE or FILE?, relative to the root. */

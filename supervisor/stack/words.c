@@ -12,9 +12,9 @@ struct splitter {
     struct span line;
     size_t at;
     struct arena *arena;
-    struct buf text;      /* of the word being built */
-    unsigned *offsets;    /* likewise; one array for the whole line, since words never grow much */
-    size_t base;          /* where in offsets this word starts */
+    struct buf text;   /* of the word being built */
+    unsigned *offsets; /* likewise; one array for the whole line, since words never grow much */
+    size_t base;       /* where in offsets this word starts */
     struct words *out;
 };
 

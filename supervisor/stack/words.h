@@ -1,4 +1,5 @@
-/* Splits a line into words as a shell does: blanks, '…', "…" and backslash; nothing else is special. */
+/* Splits a line into words as a shell does: blanks, '…', "…" and backslash; nothing else is
+ * special. */
 #ifndef ROADIE_STACK_WORDS_H
 #define ROADIE_STACK_WORDS_H
 
@@ -8,7 +9,7 @@
 #include "base/bytes.h"
 
 struct word {
-    struct span text;  /* quotes and backslashes are gone, ${…} are as written, a quoted $ is $$ */
+    struct span text; /* quotes and backslashes are gone, ${…} are as written, a quoted $ is $$ */
     unsigned *offsets; /* of each byte of text in the line */
 };
 
@@ -19,7 +20,8 @@ struct words {
     size_t error_offset; /* where in the line */
 };
 
-/* ${…} is kept as one piece, whatever is inside, for expand_word. In the arena. False: see error. */
+/* ${…} is kept as one piece, whatever is inside, for expand_word. In the arena. False: see error.
+ */
 bool words_split(struct span line, struct arena *arena, struct words *out);
 /* Appends words such that words_split gives them back. */
 void words_join(char *const *argv, struct buf *out);

@@ -6,7 +6,7 @@
 
 struct bench {
     char directory[64];
-    struct spec *spec;        /* of the last load, or NULL */
+    struct spec *spec; /* of the last load, or NULL */
     struct problems problems;
     struct fault why;
     int rc;
