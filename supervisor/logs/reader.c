@@ -325,6 +325,24 @@ static bool frame_ready(const struct logreader *r, struct frame *f, bool at_end,
     return true;
 }
 
+/* All whole lines of the chunk at once. */
+static bool block_take(struct logreader *r, struct log_line *line)
+{
+    const char *from = r->chunk + r->chunk_at;
+    size_t len = r->chunk_len - r->chunk_at;
+    while (len > 0 && from[len - 1] != '\n') {
+        len--;
+    }
+    if (len == 0) {
+        return false;
+    }
+    line_start(r, line);
+    r->chunk_at += len;
+    line->seq = chunk_seq(r) - 1;
+    line->text = (struct span){.ptr = from, .len = len};
+    return true;
+}
+
 /* Takes one line, or with block many, out of the chunk; false when the chunk has no (whole) line left. */
 static bool chunk_line(struct logreader *r, struct log_line *line, bool *block)
 {
@@ -332,21 +350,12 @@ static bool chunk_line(struct logreader *r, struct log_line *line, bool *block)
     char *from = r->chunk + r->chunk_at;
     size_t left = r->chunk_len - r->chunk_at;
     bool fresh = frame_is_empty(f) && !f->continued;
-    const char *newline = block != NULL && fresh ? NULL : memchr(from, '\n', left);
-    if (block != NULL && fresh) {
-        size_t len = left;
-        while (len > 0 && from[len - 1] != '\n') {
-            len--;
-        }
-        if (len > 0) {
-            line_start(r, line);
-            r->chunk_at += len;
-            line->seq = chunk_seq(r) - 1;
-            line->text = (struct span){.ptr = from, .len = len};
-            *block = true;
-            return true;
-        }
+    /* The record in which the start lies has lines on both sides of it. */
+    if (block != NULL && fresh && r->record.seq > r->from_seq && block_take(r, line)) {
+        *block = true;
+        return true;
     }
+    const char *newline = memchr(from, '\n', left);
     if (newline != NULL && fresh) {
         size_t len = (size_t)(newline - from);
         line_start(r, line);
@@ -490,11 +499,6 @@ int logreader_next(struct logreader *r, struct log_line *line)
 
 int logreader_next_block(struct logreader *r, struct log_line *line, bool *block)
 {
-    /* The record in which the start lies has lines on both sides of it. */
-    if (r->current != NULL && r->record.seq <= r->from_seq) {
-        *block = false;
-        return next(r, line, NULL);
-    }
     return next(r, line, block);
 }
 

@@ -4,10 +4,11 @@
  * Who calls it.               render.c, json.c, and every command that prints.
  * The one invariant.          No byte of any occurrence of a secret is in the output.
  *
- * Every fourth position is looked up as a three-byte gram in a bit map. A text of at least six bytes has four
- * grams in a row from its middle in the map, so one of them meets a looked-up position of each occurrence;
- * a hit is verified by comparing. That needs 8 KiB where an automaton needs megabytes, and costs a quarter of
- * a lookup a byte. Escape sequences inside of a secret do not hide it: such lines are matched without them.
+ * Every stride-th position (4, 8 or 16, by the shortest text) is looked up as a three-byte gram in a bit map.
+ * A text has stride grams in a row from its middle in the map, so one of them meets a looked-up position of
+ * each occurrence; a hit is verified by comparing. That needs 8 KiB where an automaton needs megabytes, and a
+ * fraction of a lookup a byte. Escape sequences inside of a secret do not hide it: such lines are matched
+ * without them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "logs/escape.h"
 #include "logs/redact.h"
 
-enum { GRAM = 3, STRIDE = 4, FILTERED_MIN = GRAM + STRIDE - 1, ESC = 0x1B };
+enum { GRAM = 3, STRIDE_MIN = 4, STRIDE_MAX = 16, FILTERED_MIN = GRAM + STRIDE_MIN - 1, ESC = 0x1B };
 
 struct mark {
     size_t start;
@@ -33,14 +34,25 @@ struct marks {
 
 struct redactor *redactor_new(void)
 {
-    return mem_calloc(1, sizeof(struct redactor));
+    struct redactor *r = mem_calloc(1, sizeof(*r));
+    r->stride = STRIDE_MAX;
+    return r;
+}
+
+static uint32_t hash_of(uint32_t gram)
+{
+    return (gram * 0x9E3779B1u) >> 16;
 }
 
 static uint32_t gram_hash(const char *p)
 {
-    uint32_t gram = (uint32_t)(unsigned char)p[0] | (uint32_t)(unsigned char)p[1] << 8 |
-                    (uint32_t)(unsigned char)p[2] << 16;
-    return (gram * 0x9E3779B1u) >> 16;
+    const unsigned char *bytes = (const unsigned char *)p;
+    return hash_of((uint32_t)bytes[0] << 8 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 24);
+}
+
+static bool filter_hit(const struct redactor *r, uint32_t hash)
+{
+    return (r->filter[hash >> 3] >> (hash & 7) & 1) != 0;
 }
 
 static bool is_known(const struct redactor *r, struct span text)
@@ -56,8 +68,8 @@ static bool is_known(const struct redactor *r, struct span text)
 static void grams_add(struct redactor *r, uint32_t text_at)
 {
     const struct redactor_text *text = &r->texts[text_at];
-    size_t base = (text->len - FILTERED_MIN) / 2;
-    for (size_t offset = base; offset < base + STRIDE; offset++) {
+    size_t base = (text->len - (GRAM + r->stride - 1)) / 2;
+    for (size_t offset = base; offset < base + r->stride; offset++) {
         uint32_t hash = gram_hash(text->bytes + offset);
         r->filter[hash >> 3] |= (unsigned char)(1u << (hash & 7));
         if (r->gram_count == r->gram_cap) {
@@ -67,6 +79,27 @@ static void grams_add(struct redactor *r, uint32_t text_at)
         uint32_t *head = &r->heads[hash % REDACT_HEADS];
         r->grams[r->gram_count] = (struct redactor_gram){.text = text_at, .offset = offset, .next = *head};
         *head = (uint32_t)++r->gram_count;
+    }
+}
+
+/* The stride must be such that every text has as many grams. */
+static void stride_fit(struct redactor *r, size_t len)
+{
+    size_t stride = r->stride;
+    while (stride > STRIDE_MIN && GRAM + stride - 1 > len) {
+        stride /= 2;
+    }
+    if (stride == r->stride) {
+        return;
+    }
+    r->stride = stride;
+    r->gram_count = 0;
+    memset(r->heads, 0, sizeof(r->heads));
+    memset(r->filter, 0, sizeof(r->filter));
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->texts[i].len >= FILTERED_MIN) {
+            grams_add(r, (uint32_t)i);
+        }
     }
 }
 
@@ -85,6 +118,7 @@ void redactor_add(struct redactor *r, const char *name, struct span text)
     r->has_escape = r->has_escape || memchr(text.ptr, ESC, text.len) != NULL;
     r->has_short = r->has_short || text.len < FILTERED_MIN;
     if (text.len >= FILTERED_MIN) {
+        stride_fit(r, text.len);
         grams_add(r, (uint32_t)r->count);
     }
     r->count++;
@@ -100,14 +134,33 @@ static void mark_add(struct marks *m, size_t start, size_t end, const char *name
         (struct mark){.start = start, .end = end, .name = name, .weight = end - start};
 }
 
-static bool filter_hit(const struct redactor *r, uint32_t hash)
+/* The first looked-up position from `at` on whose gram is in the filter, else the end of the text. */
+static size_t gram_next(const struct redactor *r, struct span text, size_t at)
 {
-    return (r->filter[hash >> 3] >> (hash & 7) & 1) != 0;
+    if (r->gram_count == 0) {
+        return text.len;
+    }
+    for (; at + GRAM < text.len; at += r->stride) {
+        uint32_t four;
+        memcpy(&four, text.ptr + at, sizeof(four));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        uint32_t hash = hash_of(four << 8);
+#else
+        uint32_t hash = gram_hash(text.ptr + at);
+#endif
+        if (filter_hit(r, hash)) {
+            return at;
+        }
+    }
+    bool last = at + GRAM == text.len && filter_hit(r, gram_hash(text.ptr + at));
+    return last ? at : text.len;
 }
 
-static void candidates_check(const struct redactor *r, struct span text, size_t at, uint32_t hash,
-                             struct marks *m)
+/* Marks every text that has this gram and stands there; m may be NULL. Whether there was one. */
+static bool candidates_check(const struct redactor *r, struct span text, size_t at, struct marks *m)
 {
+    bool found = false;
+    uint32_t hash = gram_hash(text.ptr + at);
     for (uint32_t i = r->heads[hash % REDACT_HEADS]; i > 0; i = r->grams[i - 1].next) {
         const struct redactor_gram *gram = &r->grams[i - 1];
         const struct redactor_text *secret = &r->texts[gram->text];
@@ -116,27 +169,42 @@ static void candidates_check(const struct redactor *r, struct span text, size_t 
         }
         size_t start = at - gram->offset;
         if (memcmp(text.ptr + start, secret->bytes, secret->len) == 0) {
-            mark_add(m, start, start + secret->len, secret->name);
+            found = true;
+            if (m != NULL) {
+                mark_add(m, start, start + secret->len, secret->name);
+            }
         }
     }
+    return found;
+}
+
+/* The few texts that are too short for the filter; m may be NULL. */
+static bool shorts_find(const struct redactor *r, struct span text, struct marks *m)
+{
+    bool found = false;
+    for (size_t i = 0; r->has_short && i < r->count; i++) {
+        const struct redactor_text *secret = &r->texts[i];
+        const char *at = secret->len < FILTERED_MIN && text.len > 0 ? text.ptr : NULL;
+        const char *end = text.ptr + text.len;
+        while (at != NULL && (at = memchr(at, secret->bytes[0], (size_t)(end - at))) != NULL) {
+            if ((size_t)(end - at) >= secret->len && memcmp(at, secret->bytes, secret->len) == 0) {
+                found = true;
+                if (m != NULL) {
+                    mark_add(m, (size_t)(at - text.ptr), (size_t)(at - text.ptr) + secret->len, secret->name);
+                }
+            }
+            at++;
+        }
+    }
+    return found;
 }
 
 static void secrets_find(const struct redactor *r, struct span text, struct marks *m)
 {
-    for (size_t at = 0; r->gram_count > 0 && at + GRAM <= text.len; at += STRIDE) {
-        uint32_t hash = gram_hash(text.ptr + at);
-        if (filter_hit(r, hash)) {
-            candidates_check(r, text, at, hash, m);
-        }
+    for (size_t at = gram_next(r, text, 0); at < text.len; at = gram_next(r, text, at + r->stride)) {
+        (void)candidates_check(r, text, at, m);
     }
-    for (size_t i = 0; r->has_short && i < r->count; i++) {
-        const struct redactor_text *secret = &r->texts[i];
-        for (size_t at = 0; secret->len < FILTERED_MIN && at + secret->len <= text.len; at++) {
-            if (memcmp(text.ptr + at, secret->bytes, secret->len) == 0) {
-                mark_add(m, at, at + secret->len, secret->name);
-            }
-        }
-    }
+    (void)shorts_find(r, text, m);
 }
 
 static bool ends_authority(char c)
@@ -255,15 +323,15 @@ bool redactor_may_match(const struct redactor *r, struct span text)
     if (text.len == 0) {
         return false;
     }
-    if (r->has_short || memchr(text.ptr, '@', text.len) != NULL ||
-        memchr(text.ptr, ESC, text.len) != NULL) {
+    if (memchr(text.ptr, '@', text.len) != NULL || memchr(text.ptr, ESC, text.len) != NULL) {
         return true;
     }
-    bool hit = false;
-    for (size_t at = 0; r->gram_count > 0 && at + GRAM <= text.len; at += STRIDE) {
-        hit = hit || filter_hit(r, gram_hash(text.ptr + at));
+    for (size_t at = gram_next(r, text, 0); at < text.len; at = gram_next(r, text, at + r->stride)) {
+        if (candidates_check(r, text, at, NULL)) {
+            return true;
+        }
     }
-    return hit;
+    return shorts_find(r, text, NULL);
 }
 
 void redactor_mask(const struct redactor *r, struct span line, struct buf *out)

@@ -29,6 +29,7 @@ struct redactor {
     struct redactor_gram *grams;
     size_t gram_count;
     size_t gram_cap;
+    size_t stride;   /* of the positions that are looked up */
     bool has_short;  /* some text is shorter than the filter can find */
     bool has_escape; /* some text holds an ESC itself */
     uint64_t loaded; /* bytes of the secrets file that were read */

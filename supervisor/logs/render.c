@@ -109,18 +109,9 @@ static void plain_lines_put(struct span text, struct span prefix, struct buf *ou
     out->ptr[out->len] = '\0';
 }
 
-void view_block(const struct view_opts *opts, const struct log_line *block, unsigned colour_index,
-                struct buf *out)
+static void lines_put(const struct view_opts *opts, const struct log_line *block, struct span text,
+                      unsigned colour_index, struct buf *out)
 {
-    struct span text = block->text;
-    if (block_is_plain(text) && (opts->redactor == NULL || !redactor_may_match(opts->redactor, text))) {
-        struct buf prefix = {0};
-        buf_reserve(&prefix, 0);
-        prefix_put(opts, block, colour_index, &prefix);
-        plain_lines_put(text, buf_span(&prefix), out);
-        buf_fini(&prefix);
-        return;
-    }
     struct log_line line = *block;
     while (text.len > 0) {
         struct span rest;
@@ -129,4 +120,35 @@ void view_block(const struct view_opts *opts, const struct log_line *block, unsi
         line.text.len -= line.text.len > 0 && line.text.ptr[line.text.len - 1] == '\r' ? 1 : 0;
         view_line(opts, &line, colour_index, out);
     }
+}
+
+/* Whole lines of about so many bytes: they are looked at several times while in the first cache, and one
+ * coloured line does not make a whole block slow. */
+static struct span part_take(struct span *text)
+{
+    enum { PART = 8192 };
+    struct span part = *text;
+    const char *end = text->len > PART ? memchr(text->ptr + PART, '\n', text->len - PART) : NULL;
+    part.len = end != NULL ? (size_t)(end - text->ptr) + 1 : text->len;
+    text->ptr += part.len;
+    text->len -= part.len;
+    return part;
+}
+
+void view_block(const struct view_opts *opts, const struct log_line *block, unsigned colour_index,
+                struct buf *out)
+{
+    struct buf prefix = {0};
+    struct span text = block->text;
+    buf_reserve(&prefix, 0);
+    prefix_put(opts, block, colour_index, &prefix);
+    while (text.len > 0) {
+        struct span part = part_take(&text);
+        if (block_is_plain(part) && (opts->redactor == NULL || !redactor_may_match(opts->redactor, part))) {
+            plain_lines_put(part, buf_span(&prefix), out);
+        } else {
+            lines_put(opts, block, part, colour_index, out);
+        }
+    }
+    buf_fini(&prefix);
 }

@@ -215,8 +215,7 @@ static int locked_append(struct secrets_file *f, const char *name, const char *v
                       : file_write(f->fd, f->fresh.ptr, f->fresh.len, f->read_to);
     if (put != (int64_t)f->fresh.len) {
         f->count = count_before;
-        (void)ftruncate(f->fd, (off_t)f->read_to);
-        return put < 0 ? (int)put : -ENOSPC;
+        return put < 0 ? (int)put : -ENOSPC; /* the next append cuts off what is there of it */
     }
     f->read_to += (uint64_t)put;
     return 0;
