@@ -179,8 +179,10 @@ static void test_what_is_not_redis_gets_one_clear_error(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct peer p;
         struct seen s;
+        char url[64];
         peer_start(&p, &cases[i].peer);
-        ask_port(*state, &s, "", p.port, "", 300);
+        (void)snprintf(url, sizeof url, "redis://127.0.0.1:%u", (unsigned)p.port);
+        ask(*state, &s, url, 300);
         peer_stop(&p);
         print_message("%zu: %d %s\n", i, s.error, s.text);
         assert_int_equal(s.error, cases[i].error);
