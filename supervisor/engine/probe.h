@@ -30,6 +30,8 @@ struct probe_answer {
 
 typedef void (*probe_fn)(void *ctx, const struct probe_answer *answer);
 
+struct http;
+
 struct probe_opts {
     const struct spec_ready *spec; /* borrowed until probe_close */
     pid_t tree_root;               /* owner of the listener must be in this tree (the shim's pid) … */
@@ -37,16 +39,19 @@ struct probe_opts {
                                       proven by its port table elsewhere), or a target on another machine */
     char *const *envp;             /* exec: its environment */
     const char *directory;         /* exec: its directory */
+    struct http *http;             /* the loop's client, borrowed until probe_close; NULL: one of its own */
     uint64_t interval_ms;          /* 0: ask until PASS, then silent. Else ask for ever at this interval and
                                       report each answer (alive) */
 };
 
 struct probe;
 
-/* Reports every answer whose verdict or text differs from the last, and always PASS; never before return. */
+/* Reports every answer whose verdict or text differs from the last, and always PASS; never before return.
+ * Alive: the first answer comes after one interval. The callback may call probe_restart and probe_close. */
 int probe_open(uv_loop_t *loop, const struct probe_opts *opts, probe_fn answer, void *ctx,
                struct probe **out, struct fault *why) ATTR_MUST_CHECK;
-/* READY_LOG: the pattern was seen. READY_NOTIFY: READY=1 came. */
+/* READY_LOG: the pattern was seen. READY_NOTIFY: READY=1 came. Answers PASS with text on the loop's next
+ * round; ignored for other kinds and after PASS. */
 void probe_feed(struct probe *p, const char *text);
 /* Time stood still for this machine (sleep): attempts under way are thrown away, back-off starts afresh. */
 void probe_restart(struct probe *p);

@@ -44,7 +44,7 @@ int http_start(struct http *h, const struct http_request *request, http_fn done,
 void http_cancel(struct http_call *call);
 /* A reply header of the call while its callback runs; NULL when absent. */
 const char *http_header(const struct http_call *call, const char *name);
-/* All calls must have ended or been cancelled. */
+/* All calls must have ended or been cancelled; inside the callback of one it counts as ended. */
 void http_close(struct http *h);
 
 #endif

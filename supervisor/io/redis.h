@@ -21,7 +21,7 @@ struct redis_request {
 struct redis_result {
     int error;                     /* 0 when all replies came; else as http_reply.error, -EACCES for NOAUTH,
                                       WRONGPASS, NOPERM, DENIED; -EAGAIN for LOADING; -EPROTO for not Redis */
-    const char *error_text;        /* "NOAUTH Authentication required", "LOADING …", "not Redis: HTTP/1.1" */
+    const char *error_text;        /* "NOAUTH Authentication required", "LOADING …", "not Redis (answers HTTP)" */
     redisReply **replies;          /* one a command, valid during the callback */
     size_t reply_count;
     uint64_t took_ms;
