@@ -36,6 +36,13 @@ struct env {
 int env_build(const struct spec *spec, const struct spec_service *service, uint32_t run,
               char *const *shell, struct arena *arena, struct env *out, struct problems *problems)
     ATTR_MUST_CHECK;
+/* The same for an image's `fallback`, which runs here and so gets the shell's variables and PORT. */
+int env_build_fallback(const struct spec *spec, const struct spec_service *service, uint32_t run,
+                       char *const *shell, struct arena *arena, struct env *out,
+                       struct problems *problems) ATTR_MUST_CHECK;
+/* Builds and drops the environment of every selected service, to report missing and broken env-files before
+ * anything starts: each problem once, sorted. 0 or -EINVAL. */
+int env_check(const struct spec *spec, char *const *shell, struct problems *problems) ATTR_MUST_CHECK;
 /* As a NULL-terminated NAME=value list for execve, in the arena. */
 char **env_vector(const struct env *env, struct arena *arena);
 const struct env_var *env_find(const struct env *env, const char *name);

@@ -78,8 +78,16 @@ struct spec_var {
 };
 
 struct spec_env_file {
-    const char *path; /* absolute */
+    const char *path;  /* absolute */
+    const char *shown; /* as written, for messages */
     bool optional;
+    struct origin at;
+};
+
+/* `hint = REGEX => text`. */
+struct spec_hint {
+    const char *regex;
+    const char *text;
     struct origin at;
 };
 
@@ -105,6 +113,7 @@ struct spec_service {
     struct spec_env_file *env_owned;
     size_t env_owned_count;
     uint16_t port;             /* 0: none */
+    struct origin port_at;     /* its line; line 0 for a Procfile's */
     bool port_export_only;     /* Procfile: exported as PORT, neither checked nor waited for */
     struct spec_need *needs;
     size_t need_count;
@@ -128,10 +137,31 @@ struct spec_service {
     bool tty;
     enum stdin_mode stdin_mode;
     char **inputs;             /* task: globs relative to the root */
+    char **stale_on;           /* globs relative to the root */
+    struct spec_hint *hints;
+    size_t hint_count;
     const char *url;           /* as written or derived (see ${NAME.url}); may be NULL */
     const char *description;   /* may be NULL */
     uint64_t log_keep;         /* bytes */
     bool can_die;              /* Procfile: its end does not end the others */
+};
+
+/* A line of the effective definition: overrides applied, includes merged. */
+struct spec_line {
+    const char *key;
+    const char *value;         /* as written */
+    const char *effective;     /* references replaced, such that it loads again; may be the same */
+    struct origin at;
+};
+
+/* A section of it, of every kind: what `config` shows, and where `[check]`, `[guard]`, `[environment]` and
+ * `[promotion]` keep their lines. */
+struct spec_section {
+    const char *kind;          /* "service" */
+    const char *name;          /* "" for [stack] */
+    struct origin at;
+    struct spec_line *lines;
+    size_t count;
 };
 
 struct spec {
@@ -152,6 +182,8 @@ struct spec {
     unsigned start_limit;      /* services starting at a time; 0: no limit */
     uint64_t shutdown_timeout_ms;
     struct problems warnings;
+    struct spec_section *sections;
+    size_t section_count;
 };
 
 /* What decides which stack and which part of it. All strings borrowed for the call. Lists are
