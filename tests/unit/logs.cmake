@@ -1,0 +1,12 @@
+# The stack room's secret_texts when it is there, else a stand-in.
+if(TARGET roadie_stack)
+    set(LOGS_SECRETS)
+else()
+    set(LOGS_SECRETS logs/secrets_stand_in.c)
+endif()
+roadie_unit_test(logs_store SOURCES logs/store.c logs/harness.c ${LOGS_SECRETS} DEPENDS roadie_logs)
+#roadie_unit_test(logs_rotation SOURCES logs/rotation.c logs/harness.c ${LOGS_SECRETS} DEPENDS roadie_logs)
+#roadie_unit_test(logs_recovery SOURCES logs/recovery.c logs/harness.c ${LOGS_SECRETS} DEPENDS roadie_logs)
+#roadie_unit_test(logs_reader SOURCES logs/reader.c logs/harness.c ${LOGS_SECRETS} DEPENDS roadie_logs)
+#roadie_unit_test(logs_view SOURCES logs/view.c logs/harness.c ${LOGS_SECRETS} DEPENDS roadie_logs)
+#roadie_unit_test(logs_redact SOURCES logs/redact.c logs/harness.c ${LOGS_SECRETS} DEPENDS roadie_logs)
