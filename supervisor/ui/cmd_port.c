@@ -15,21 +15,21 @@
 #include "ui/print.h"
 #include "ui/target.h"
 
-static json_t *owner_of(uint16_t port)
+/* Like the server's answer: "listening", and its owner as far as it is visible. */
+static json_t *port_look(uint16_t port, const char *service)
 {
     struct listener found[LISTENERS_MAX];
     struct process_facts facts;
+    json_t *owner = json_null();
     int count = listeners_find(port, found, LISTENERS_MAX);
-    if (count <= 0) {
-        return json_null();
+    pid_t pid = count > 0 ? listener_owner(&found[0]) : 0;
+    if (pid > 0 && process_facts(pid, &facts) == 0) {
+        char since[CLOCK_RFC3339_SIZE];
+        owner = json_pack("{s:i,s:s,s:s,s:s}", "pid", (int)pid, "command", facts.command, "user",
+                          facts.user, "since", clock_rfc3339(facts.started_wall_ns, since));
     }
-    pid_t pid = listener_owner(&found[0]);
-    if (pid <= 0 || process_facts(pid, &facts) != 0) {
-        return json_pack("{s:n,s:n,s:n,s:n}", "pid", "command", "user", "since");
-    }
-    char since[CLOCK_RFC3339_SIZE];
-    return json_pack("{s:i,s:s,s:s,s:s}", "pid", (int)pid, "command", facts.command, "user", facts.user,
-                     "since", clock_rfc3339(facts.started_wall_ns, since));
+    return json_pack("{s:i,s:s,s:b,s:o}", "port", port, "service", service, "listening", count > 0,
+                     "owner", owner);
 }
 
 /* No server: the definition's ports, and what the kernel says of them. */
@@ -39,8 +39,7 @@ static json_t *look(const struct spec *spec)
     for (size_t i = 0; i < spec->service_count; i++) {
         const struct spec_service *s = &spec->services[i];
         if (s->port != 0 && s->selected) {
-            (void)json_array_append_new(ports, json_pack("{s:i,s:s,s:o}", "port", s->port, "service",
-                                                         s->name, "owner", owner_of(s->port)));
+            (void)json_array_append_new(ports, port_look(s->port, s->name));
         }
     }
     return ports;
@@ -66,7 +65,7 @@ static void print_table(const struct app *app, const json_t *ports)
         grid_add(&g, NULL, member_text(owner, "user"));
         grid_add(&g, NULL, member_text(owner, "since"));
         print_clean(app, member_text(owner, "command"), &command);
-        bool unseen = json_is_object(owner) && member_number(owner, "pid") == 0;
+        bool unseen = member_true(port, "listening") && !json_is_object(owner);
         grid_add(&g, NULL, unseen ? "(taken by a process that is not visible to you)" : command.ptr);
         buf_fini(&command);
     }

@@ -22,7 +22,7 @@ static const char *const headings[] = {"SERVICE", "STATE", "UP",       "PID", "P
 static void add_duration(struct grid *g, const json_t *service, const char *member)
 {
     char text[32];
-    bool known = !member_null(service, member);
+    bool known = member_number(service, member) > 0;
     grid_add(g, NULL,
              known ? format_duration(member_number(service, member), text, sizeof text) : NULL);
 }
