@@ -63,7 +63,7 @@ static int streams_init(struct app *app, const struct args *args)
     if (color != NULL && strcmp(color, "auto") != 0) {
         bool always = strcmp(color, "always") == 0;
         if (!always && strcmp(color, "never") != 0) {
-            return print_error(app, EXIT_USAGE, "it is auto, always or never", "--color %s", color);
+            return print_failure(app, EXIT_USAGE, "it is auto, always or never", "--color %s", color);
         }
         app->out_colour = always;
         app->err_colour = always;
@@ -105,17 +105,17 @@ static int dispatch(struct app *app, const struct args *args)
         return cmd_version(app, args);
     }
     if (args_flag(args, "help") || command == NULL) {
-        help_print(app, command);
-        /* Without any command this is a mistake: it is shown, but not called done. */
-        return command == NULL && !args_flag(args, "help") ? EXIT_USAGE : EXIT_DONE;
+        bool asked = args_flag(args, "help");
+        help_print(command, asked);
+        return asked ? EXIT_DONE : EXIT_USAGE;
     }
     if (command->run == NULL) {
-        return print_error(app, EXIT_USAGE, "roadie help lists what there is",
+        return print_failure(app, EXIT_USAGE, "roadie help lists what there is",
                            "%s is not in this version yet", command->name);
     }
     const char *directory = args_text(args, "directory");
     if (directory != NULL && chdir(directory) != 0) {
-        return print_error(app, EXIT_USAGE, NULL, "-C %s: %s", directory, strerror(errno));
+        return print_failure(app, EXIT_USAGE, NULL, "-C %s: %s", directory, strerror(errno));
     }
     return command->run(app, args);
 }

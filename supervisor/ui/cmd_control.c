@@ -161,10 +161,10 @@ int cmd_kill(struct app *app, const struct args *args)
     const char *text = args_text(args, "signal");
     int signal = 0;
     if (args->name_count == 0) {
-        return print_error(app, EXIT_USAGE, "roadie kill NAME…", "kill: which service?");
+        return print_failure(app, EXIT_USAGE, "roadie kill NAME…", "kill: which service?");
     }
     if (text != NULL && parse_signal(span_of(text), &signal) != 0) {
-        return print_error(app, EXIT_USAGE, "TERM, HUP, USR1, 15 …", "-s %s is no signal", text);
+        return print_failure(app, EXIT_USAGE, "TERM, HUP, USR1, 15 …", "-s %s is no signal", text);
     }
     json_t *request = request_new(app, "kill");
     if (text != NULL) {

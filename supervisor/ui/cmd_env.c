@@ -117,7 +117,7 @@ static int print_why(const struct env_view *v, const char *name)
         return var != NULL ? EXIT_DONE : EXIT_FAILED;
     }
     if (var == NULL) {
-        return print_error(v->app, EXIT_FAILED, NULL, "%s is not set for %s", name,
+        return print_failure(v->app, EXIT_FAILED, NULL, "%s is not set for %s", name,
                            v->service != NULL ? v->service->name : "the stack");
     }
     struct buf out = {0};
@@ -225,11 +225,11 @@ static int check_flags(struct app *app, const struct args *args)
 {
     const char *format = args_text(args, "format");
     if (args_text(args, "as") != NULL || args_flag(args, "diff")) {
-        return print_error(app, EXIT_USAGE, NULL, "env --as and --diff are not in this version yet");
+        return print_failure(app, EXIT_USAGE, NULL, "env --as and --diff are not in this version yet");
     }
     if (format != NULL && strcmp(format, "dotenv") != 0 && strcmp(format, "json") != 0 &&
         strcmp(format, "sh") != 0) {
-        return print_error(app, EXIT_USAGE, "it is dotenv, json or sh", "--format %s", format);
+        return print_failure(app, EXIT_USAGE, "it is dotenv, json or sh", "--format %s", format);
     }
     return EXIT_DONE;
 }
@@ -252,7 +252,7 @@ int cmd_env(struct app *app, const struct args *args)
             if (nearest != NULL) {
                 (void)fmt_into(hint, sizeof hint, "did you mean \"%s\"?", nearest);
             }
-            code = print_error(app, EXIT_USAGE, hint, "there is no service \"%s\"", args->names[0]);
+            code = print_failure(app, EXIT_USAGE, hint, "there is no service \"%s\"", args->names[0]);
         }
     }
     if (code == EXIT_DONE &&

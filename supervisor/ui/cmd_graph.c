@@ -44,7 +44,7 @@ int cmd_graph(struct app *app, const struct args *args)
     format = format != NULL ? format : "ascii";
     int code = EXIT_DONE;
     if (strcmp(format, "ascii") != 0 && strcmp(format, "mermaid") != 0 && strcmp(format, "dot") != 0) {
-        code = print_error(app, EXIT_USAGE, "it is ascii, mermaid or dot", "--format %s", format);
+        code = print_failure(app, EXIT_USAGE, "it is ascii, mermaid or dot", "--format %s", format);
     }
     code = code == EXIT_DONE ? target_locate(app, &t) : code;
     code = code == EXIT_DONE ? target_load(app, &t) : code;

@@ -41,7 +41,7 @@ struct logs {
 
 static int usage(const struct logs *l, const char *hint, const char *option, const char *text)
 {
-    return print_error(l->app, EXIT_USAGE, hint, "--%s %s", option, text);
+    return print_failure(l->app, EXIT_USAGE, hint, "--%s %s", option, text);
 }
 
 static int read_times(struct logs *l, const struct args *args)
@@ -56,7 +56,7 @@ static int read_times(struct logs *l, const struct args *args)
         return usage(l, "a time is 12:01, 5m or 2026-08-22T12:01:00Z", "until", until);
     }
     if (until != NULL && l->follow) {
-        return print_error(l->app, EXIT_USAGE, NULL, "--until has an end, -f has none");
+        return print_failure(l->app, EXIT_USAGE, NULL, "--until has an end, -f has none");
     }
     return EXIT_DONE;
 }
@@ -69,7 +69,7 @@ static int read_runs(struct logs *l, const struct args *args)
         l->run = RUN_PREVIOUS;
     }
     if (run != NULL && args_flag(args, "previous")) {
-        return print_error(l->app, EXIT_USAGE, NULL, "--run and -p name different runs");
+        return print_failure(l->app, EXIT_USAGE, NULL, "--run and -p name different runs");
     }
     if (run != NULL && strcmp(run, "last") == 0) {
         l->run = RUN_LAST;
@@ -92,7 +92,7 @@ static int read_filters(struct logs *l, const struct args *args)
     l->opts.ignore_case = args_flag(args, "ignore-case");
     l->opts.invert = args_flag(args, "invert");
     if (l->opts.grep == NULL && (l->opts.ignore_case || l->opts.invert)) {
-        return print_error(l->app, EXIT_USAGE, NULL, "-i and -V belong to --grep");
+        return print_failure(l->app, EXIT_USAGE, NULL, "-i and -V belong to --grep");
     }
     l->opts.reader.streams = LOG_OUT | LOG_ERR;
     if (stream != NULL && strcmp(stream, "out") != 0 && strcmp(stream, "err") != 0) {
@@ -140,7 +140,7 @@ static int read_flags(struct logs *l, const struct args *args)
         .timestamps = args_flag(args, "timestamps"),
     };
     if (l->raw && l->app->json) {
-        return print_error(l->app, EXIT_USAGE, NULL, "--raw gives bytes, --json lines: choose one");
+        return print_failure(l->app, EXIT_USAGE, NULL, "--raw gives bytes, --json lines: choose one");
     }
     int code = read_times(l, args);
     code = code == EXIT_DONE ? read_runs(l, args) : code;
@@ -164,7 +164,7 @@ static int write_tail(struct logs *l)
     int rc = 1;
     struct buf none = {0};
     if (l->tail > 0 && ring == NULL) {
-        return print_error(l->app, EXIT_USAGE, NULL, "-n %llu is too much to remember",
+        return print_failure(l->app, EXIT_USAGE, NULL, "-n %llu is too much to remember",
                            (unsigned long long)l->tail);
     }
     while (rc == 1) {
@@ -242,7 +242,7 @@ static int choose_services(struct logs *l, const struct args *args)
     bool one = args->name_count > 0 && l->opts.reader.services[0] != NULL &&
                l->opts.reader.services[1] == NULL;
     if (l->raw && !one) {
-        return print_error(l->app, EXIT_USAGE, "roadie logs NAME --raw", "--raw is for one service");
+        return print_failure(l->app, EXIT_USAGE, "roadie logs NAME --raw", "--raw is for one service");
     }
     if (l->run == RUN_LAST || l->run == RUN_PREVIOUS) {
         l->opts.wanted = is_wanted_run;
@@ -252,7 +252,7 @@ static int choose_services(struct logs *l, const struct args *args)
         uint32_t last = logs_names_last_run(&l->names, l->opts.reader.services[0]);
         l->opts.reader.run = l->run == RUN_LAST ? last : last - 1;
         if (l->opts.reader.run == 0) {
-            return print_error(l->app, EXIT_FAILED, NULL, "%s has no run before the last one",
+            return print_failure(l->app, EXIT_FAILED, NULL, "%s has no run before the last one",
                                l->opts.reader.services[0]);
         }
     }
@@ -264,7 +264,7 @@ static int show(struct logs *l)
     struct fault why = {0};
     int rc = pump_open(&l->opts, &l->pump, &why);
     if (rc == -ENOENT) {
-        return print_error(l->app, EXIT_NO_STACK, "roadie up starts it",
+        return print_failure(l->app, EXIT_NO_STACK, "roadie up starts it",
                            "nothing was ever logged by this stack (%s)", l->target.where.id);
     }
     if (rc != 0) {
@@ -272,7 +272,7 @@ static int show(struct logs *l)
     }
     rc = l->has_tail && !l->raw ? write_tail(l) : write_all(l);
     if (rc < 0) {
-        return print_error(l->app, EXIT_FAILED, NULL, "reading the log store: %s", strerror(-rc));
+        return print_failure(l->app, EXIT_FAILED, NULL, "reading the log store: %s", strerror(-rc));
     }
     return rc == 0 && l->follow ? follow(l) : rc;
 }

@@ -106,7 +106,7 @@ static int forget_all(struct app *app, const struct stale_stack *list, size_t co
     for (size_t i = 0; i < count && code == EXIT_DONE; i++) {
         int rc = forget(&list[i]);
         if (rc != 0) {
-            code = print_error(app, EXIT_FAILED, NULL, "%s: %s", list[i].state, strerror(-rc));
+            code = print_failure(app, EXIT_FAILED, NULL, "%s: %s", list[i].state, strerror(-rc));
         } else {
             (void)json_array_append_new(pruned, json_pack("{s:s,s:s}", "stack", list[i].id, "root",
                                                           list[i].root));
@@ -141,7 +141,7 @@ int cmd_prune(struct app *app, const struct args *args)
             print_note(app, "– nothing was forgotten");
             return EXIT_FAILED;
         }
-        return print_error(app, EXIT_USAGE, "roadie prune -y", "prune asks first, and there is no terminal");
+        return print_failure(app, EXIT_USAGE, "roadie prune -y", "prune asks first, and there is no terminal");
     }
     return forget_all(app, list, count);
 }

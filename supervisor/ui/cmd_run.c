@@ -62,7 +62,7 @@ static int program_find(struct app *app, const char *word, const char *path, con
 static int become(struct app *app, char **words, char **vector, const char *directory)
 {
     if (directory != NULL && chdir(directory) != 0) {
-        return print_error(app, EXIT_FAILED, NULL, "working directory %s: %s", directory,
+        return print_failure(app, EXIT_FAILED, NULL, "working directory %s: %s", directory,
                            strerror(errno));
     }
     const char *program = NULL;
@@ -78,14 +78,14 @@ static int become(struct app *app, char **words, char **vector, const char *dire
     }
     bool missing = rc == -ENOENT || rc == -ENOTDIR;
     if (missing && program != NULL && access(program, F_OK) == 0) {
-        return print_error(app, EXIT_NOT_EXECUTABLE, "its first line names an interpreter that is missing",
+        return print_failure(app, EXIT_NOT_EXECUTABLE, "its first line names an interpreter that is missing",
                            "%s: cannot be run", words[0]);
     }
     if (missing) {
-        return print_error(app, EXIT_NOT_FOUND, NULL, "%s: not found on the PATH of this environment",
+        return print_failure(app, EXIT_NOT_FOUND, NULL, "%s: not found on the PATH of this environment",
                            words[0]);
     }
-    return print_error(app, EXIT_NOT_EXECUTABLE, NULL, "%s: %s", words[0], strerror(-rc));
+    return print_failure(app, EXIT_NOT_EXECUTABLE, NULL, "%s: %s", words[0], strerror(-rc));
 }
 
 /* Sets NAME=value in a growing vector that has room for it. */
@@ -125,7 +125,7 @@ static int need_words(struct app *app, const struct args *args, const char *form
     if (args->word_count > 0) {
         return EXIT_DONE;
     }
-    return print_error(app, EXIT_USAGE, form, "%s: no command to run", args->command->name);
+    return print_failure(app, EXIT_USAGE, form, "%s: no command to run", args->command->name);
 }
 
 int cmd_run(struct app *app, const struct args *args)
@@ -147,7 +147,7 @@ int cmd_run(struct app *app, const struct args *args)
             if (nearest != NULL) {
                 (void)fmt_into(hint, sizeof hint, "did you mean \"%s\"?", nearest);
             }
-            code = print_error(app, EXIT_USAGE, hint, "there is no service \"%s\"", args->names[0]);
+            code = print_failure(app, EXIT_USAGE, hint, "there is no service \"%s\"", args->names[0]);
             target_fini(&t);
             return code;
         }
@@ -209,7 +209,7 @@ int cmd_exec(struct app *app, const struct args *args)
     json_t *reply = NULL;
     int code = need_words(app, args, "roadie exec NAME -- words…");
     if (code == EXIT_DONE && args->name_count == 0) {
-        code = print_error(app, EXIT_USAGE, "roadie exec NAME -- words…", "exec: in which service?");
+        code = print_failure(app, EXIT_USAGE, "roadie exec NAME -- words…", "exec: in which service?");
     }
     code = code == EXIT_DONE ? target_open(app, &t) : code;
     if (code == EXIT_DONE) {

@@ -71,7 +71,7 @@ static int make_request(struct app *app, const struct target *t, const struct ar
     if (from != NULL) {
         if (spec_find(t->spec, from) == NULL) {
             const char *nearest = spec_nearest(t->spec, from);
-            return print_error(app, EXIT_USAGE, nearest, "--exit-code-from: there is no service \"%s\"",
+            return print_failure(app, EXIT_USAGE, nearest, "--exit-code-from: there is no service \"%s\"",
                                from);
         }
         (void)json_object_set_new(request, "exit_code_from", json_string(from));
@@ -192,9 +192,9 @@ int cmd_up(struct app *app, const struct args *args)
     json_t *request = request_new(app, "up");
     int code = EXIT_DONE;
     if (args_text(args, "wait-timeout") != NULL && !wait) {
-        code = print_error(app, EXIT_USAGE, NULL, "--wait-timeout belongs to --wait");
+        code = print_failure(app, EXIT_USAGE, NULL, "--wait-timeout belongs to --wait");
     } else if (detach && args_text(args, "exit-code-from") != NULL) {
-        code = print_error(app, EXIT_USAGE, NULL, "--exit-code-from needs an up in the foreground");
+        code = print_failure(app, EXIT_USAGE, NULL, "--exit-code-from needs an up in the foreground");
     }
     code = code == EXIT_DONE ? target_locate(app, &t) : code;
     code = code == EXIT_DONE ? target_load(app, &t) : code;

@@ -93,7 +93,7 @@ static void judge(struct waiting *w)
                                    .logged = item->logged};
         enum wait_verdict verdict = wait_judge(w->what, &facts);
         if (verdict == WAIT_IMPOSSIBLE) {
-            finish(w, print_error(w->app, EXIT_FAILED, item->cause, "%s is %s: it will not be %s",
+            finish(w, print_failure(w->app, EXIT_FAILED, item->cause, "%s is %s: it will not be %s",
                                   item->name, w->server_gone ? "gone with its stack" : item->state,
                                   w->what_text));
             return;
@@ -225,7 +225,7 @@ static void on_deadline(uv_timer_t *timer)
         (void)buf_printf(&names, "%s%s (%s%s%s)", i > 0 ? ", " : "", item->name, item->state,
                          item->cause[0] != '\0' ? ": " : "", item->cause);
     }
-    finish(w, print_error(w->app, EXIT_TIMEOUT, NULL, "timed out waiting for %s: %s", w->what_text,
+    finish(w, print_failure(w->app, EXIT_TIMEOUT, NULL, "timed out waiting for %s: %s", w->what_text,
                           names.ptr));
     buf_fini(&names);
 }
@@ -244,14 +244,14 @@ static int read_flags(struct waiting *w, const struct args *args, uint64_t *time
     } else if (strncmp(what, "log=", 4) == 0 && what[4] != '\0') {
         w->what = WAIT_LOG;
     } else {
-        return print_error(w->app, EXIT_USAGE, "it is ready, done, stopped or log=RE", "--for %s", what);
+        return print_failure(w->app, EXIT_USAGE, "it is ready, done, stopped or log=RE", "--for %s", what);
     }
     const char *after = args_text(args, "after");
     w->reader = (struct logreader_opts){.from = LOG_FROM_START, .streams = LOG_OUT | LOG_ERR,
                                         .follow = true};
     if (after != NULL) {
         if (w->what != WAIT_LOG || parse_u64(span_of(after), 0, UINT64_MAX, &w->reader.seq) != 0) {
-            return print_error(w->app, EXIT_USAGE, "it narrows --for log=RE to lines behind a seq",
+            return print_failure(w->app, EXIT_USAGE, "it narrows --for log=RE to lines behind a seq",
                                "--after %s", after);
         }
         w->reader.from = LOG_FROM_SEQ;

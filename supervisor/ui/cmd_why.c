@@ -60,7 +60,7 @@ int cmd_why(struct app *app, const struct args *args)
     struct target t = {0};
     json_t *reply = NULL;
     if (args->name_count == 0) {
-        return print_error(app, EXIT_USAGE, "roadie why NAME", "why: which service?");
+        return print_failure(app, EXIT_USAGE, "roadie why NAME", "why: which service?");
     }
     int code = target_open(app, &t);
     if (code == EXIT_DONE) {

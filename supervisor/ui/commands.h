@@ -8,8 +8,8 @@
 extern const struct command_row command_rows[];
 extern const size_t command_row_count;
 
-/* Help on one command, or (NULL) on roadie, to stdout. */
-void help_print(const struct app *app, const struct command_row *command);
+/* Help on one command, or (NULL) on roadie: to stdout when it was asked for, else to stderr. */
+void help_print(const struct command_row *command, bool asked);
 
 /* Each returns an exit code of INTERFACE §2 and has reported what went wrong. */
 int cmd_config(struct app *app, const struct args *args);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <unistd.h>
 #include <uv.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -65,9 +66,8 @@ static void add_overview(struct buf *out)
     (void)buf_puts(out, "\nroadie help COMMAND, roadie help keys (every key of roadie.ini), roadie help agents\n");
 }
 
-void help_print(const struct app *app, const struct command_row *command)
+void help_print(const struct command_row *command, bool asked)
 {
-    (void)app;
     struct buf out = {0};
     if (command == NULL) {
         add_overview(&out);
@@ -84,7 +84,7 @@ void help_print(const struct app *app, const struct command_row *command)
         }
         (void)buf_puts(&out, "\nGlobal flags: roadie help\n");
     }
-    print_out(&out);
+    print_fd(asked ? STDOUT_FILENO : STDERR_FILENO, buf_span(&out));
     buf_fini(&out);
 }
 
@@ -113,7 +113,7 @@ int cmd_help(struct app *app, const struct args *args)
     const struct command_row *row =
         topic != NULL ? args_command(command_rows, command_row_count, topic) : NULL;
     if (topic == NULL || row != NULL) {
-        help_print(app, row);
+        help_print(row, true);
     } else if (strcmp(topic, "keys") == 0) {
         key_table_print(&out);
     } else if (strcmp(topic, "agents") == 0) {
@@ -125,7 +125,7 @@ int cmd_help(struct app *app, const struct args *args)
         if (nearest != NULL) {
             (void)fmt_into(hint, sizeof hint, "did you mean \"%s\"?", nearest);
         }
-        code = print_error(app, EXIT_USAGE, hint, "there is no help on \"%s\"", topic);
+        code = print_failure(app, EXIT_USAGE, hint, "there is no help on \"%s\"", topic);
     }
     print_out(&out);
     buf_fini(&out);

@@ -41,7 +41,7 @@ int pick_check(const struct app *app, const char *const *known)
             if (nearest != NULL) {
                 (void)fmt_into(hint, sizeof hint, "did you mean \"%s\"?", nearest);
             }
-            return print_error(app, EXIT_USAGE, hint, "there is no service \"%s\"", wanted);
+            return print_failure(app, EXIT_USAGE, hint, "there is no service \"%s\"", wanted);
         }
     }
     return EXIT_DONE;

@@ -184,7 +184,7 @@ int print_fault(const struct app *app, int code, const struct fault *why)
     return report(app, code, fault_text(why), why->hint);
 }
 
-int print_error(const struct app *app, int code, const char *hint, const char *fmt, ...)
+int print_failure(const struct app *app, int code, const char *hint, const char *fmt, ...)
 {
     char text[FAULT_TEXT_MAX];
     va_list args;

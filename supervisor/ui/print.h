@@ -27,7 +27,7 @@ void print_clean(const struct app *app, const char *text, struct buf *out);
 
 /* Report an error in the shape that was asked for and return code. */
 int print_fault(const struct app *app, int code, const struct fault *why);
-int print_error(const struct app *app, int code, const char *hint, const char *fmt, ...)
+int print_failure(const struct app *app, int code, const char *hint, const char *fmt, ...)
     ATTR_PRINTF(4, 5);
 int print_problems(const struct app *app, int code, const struct problems *problems);
 /* A reply of the server whose code is not 0. */

@@ -61,7 +61,7 @@ static bool grep_matches(struct pump *p, const struct log_line *line)
     struct span text = line->text;
     if (p->opts.view.redactor != NULL) {
         buf_clear(&p->masked);
-        redactor_mask(p->opts.view.redactor, text, &p->masked);
+        redactor_mask_piece(p->opts.view.redactor, line->before, text, line->after, &p->masked);
         text = buf_span(&p->masked);
     }
     buf_clear(&p->plain);
@@ -109,9 +109,32 @@ int pump_read_line(struct pump *p, struct buf *out, uint64_t *seq)
     }
 }
 
+/* Nothing looks at single lines: whole blocks go through. */
+static int read_blocks(struct pump *p, struct buf *out, size_t max)
+{
+    while (out->len < max) {
+        struct log_line line;
+        bool block = false;
+        int rc = logreader_next_block(p->reader, &line, &block);
+        if (rc <= 0) {
+            return rc;
+        }
+        unsigned colour = colour_of(p, line.service);
+        if (block) {
+            view_block(&p->opts.view, &line, colour, out);
+        } else {
+            view_line(&p->opts.view, &line, colour, out);
+        }
+    }
+    return 1;
+}
+
 int pump_read(struct pump *p, struct buf *out, size_t max)
 {
     uint64_t seq = 0;
+    if (p->code == NULL && p->opts.wanted == NULL && !p->opts.json) {
+        return read_blocks(p, out, max);
+    }
     while (out->len < max) {
         int rc = pump_read_line(p, out, &seq);
         if (rc <= 0) {

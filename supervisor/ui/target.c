@@ -19,11 +19,15 @@
 #include "stack/secrets.h"
 #include "ui/print.h"
 
+static bool starts_services(const struct app *app)
+{
+    const struct command_row *command = app->args->command;
+    return strcmp(command->name, "up") == 0 || strcmp(command->name, "start") == 0;
+}
+
 static void request_fill(struct app *app, struct spec_request *request)
 {
     const struct args *args = app->args;
-    bool named = args->command != NULL && (strcmp(args->command->name, "up") == 0 ||
-                                           strcmp(args->command->name, "start") == 0);
     *request = (struct spec_request){
         .directory = ".",
         .file = args_text(args, "file"),
@@ -31,13 +35,12 @@ static void request_fill(struct app *app, struct spec_request *request)
         .profiles = args_list(args, "profile", &app->arena),
         .with = args_list(args, "with", &app->arena),
         .except = args_list(args, "except", &app->arena),
-        .names = named && args->name_count > 0 ? args->names : NULL,
+        .names = starts_services(app) && args->name_count > 0 ? args->names : NULL,
         .env_files = args_list(args, "env-file", &app->arena),
         .can_die = args_list(args, "can-die", &app->arena),
         .lan = args_flag(args, "lan"),
         .environ = app->environ,
     };
-    /* `logs -p` is not the project: a command's own meaning has its own name, so nothing to undo here. */
 }
 
 int target_locate(struct app *app, struct target *t)
@@ -46,7 +49,7 @@ int target_locate(struct app *app, struct target *t)
     const char *id = args_text(app->args, "stack");
     if (id != NULL) {
         if (strchr(id, '/') != NULL || id[0] == '.') {
-            return print_error(app, EXIT_USAGE, NULL, "--stack %s is no stack id", id);
+            return print_failure(app, EXIT_USAGE, NULL, "--stack %s is no stack id", id);
         }
         t->where = (struct spec_place){.id = id, .name = id, .root = "", .file = "", .file_shown = ""};
     } else {
@@ -61,7 +64,7 @@ int target_locate(struct app *app, struct target *t)
     }
     if (id != NULL) {
         if (access(t->place.state, F_OK) != 0) {
-            return print_error(app, EXIT_USAGE, "roadie ps --all lists the stacks of this user",
+            return print_failure(app, EXIT_USAGE, "roadie ps --all lists the stacks of this user",
                                "there is no stack %s", id);
         }
         const char *root = place_root(&t->place, &app->arena);
@@ -117,6 +120,8 @@ int target_load(struct app *app, struct target *t)
         code = print_problems(app, EXIT_USAGE, &problems);
     } else if (rc != 0) {
         code = print_fault(app, EXIT_USAGE, &why);
+    } else if (starts_services(app) && env_check(t->spec, app->environ, &problems) != 0) {
+        code = print_problems(app, EXIT_USAGE, &problems);
     } else if (t->spec->warnings.count > 0 && !app->quiet && !app->json) {
         (void)print_problems(app, EXIT_DONE, &t->spec->warnings);
     }
@@ -147,7 +152,7 @@ int target_connect(struct app *app, struct target *t, bool required)
     if (!required) {
         return EXIT_DONE;
     }
-    return print_error(app, EXIT_NO_STACK, "roadie up -d starts it", "no stack runs here (%s)",
+    return print_failure(app, EXIT_NO_STACK, "roadie up -d starts it", "no stack runs here (%s)",
                        t->where.id);
 }
 
@@ -158,7 +163,7 @@ int target_boot(struct app *app, struct target *t, bool own, bool *started)
     char here[PATH_MAX];
     if (server == NULL || getcwd(here, sizeof here) == NULL) {
         return server == NULL ? print_fault(app, EXIT_FAILED, &why)
-                              : print_error(app, EXIT_FAILED, NULL, "working directory: %s",
+                              : print_failure(app, EXIT_FAILED, NULL, "working directory: %s",
                                             strerror(errno));
     }
     const char *file = args_text(app->args, "file");
@@ -262,7 +267,7 @@ int target_duration(const struct app *app, const char *option, uint64_t *out_ms)
         return EXIT_DONE;
     }
     if (parse_duration_ms(span_of(text), out_ms) != 0) {
-        return print_error(app, EXIT_USAGE, "write 500ms, 3s, 2m or 1h", "--%s %s is no duration",
+        return print_failure(app, EXIT_USAGE, "write 500ms, 3s, 2m or 1h", "--%s %s is no duration",
                            option, text);
     }
     return EXIT_DONE;
