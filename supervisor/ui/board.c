@@ -90,7 +90,10 @@ void board_fill(struct board *b, const json_t *services, uint64_t now_wall_ms)
             continue;
         }
         struct board_row *row = row_of(b, member_text(service, "name"));
-        (void)replace(&row->state, member_text(service, "state"));
+        bool known = !replace(&row->state, member_text(service, "state"));
+        if (known && row->text[0] != '\0') {
+            continue; /* its event said it already, in words for people */
+        }
         (void)replace_clean(b, &row->text, member_text(service, "cause"));
         uint64_t at = when_rfc3339(member_text(service, "since")) / 1000000;
         row->since_wall_ms = at > 0 && at < now_wall_ms ? at : now_wall_ms;

@@ -322,8 +322,10 @@ static int wait_loop(struct waiting *w, uint64_t timeout_ms)
     }
     uv_close((uv_handle_t *)&w->control, NULL);
     uv_close((uv_handle_t *)&w->deadline, NULL);
-    (void)uv_run(&w->loop, UV_RUN_DEFAULT);
-    (void)uv_loop_close(&w->loop);
+    /* A stop that was asked for before the loop ran ends the first of these runs at once. */
+    while (uv_loop_close(&w->loop) == UV_EBUSY) {
+        (void)uv_run(&w->loop, UV_RUN_DEFAULT);
+    }
     return w->code;
 }
 

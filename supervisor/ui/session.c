@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "ui/conflict.h"
 #include "ui/print.h"
 #include "ui/session_end.h"
+
+enum { SETTLE_STEPS = 40, SETTLE_STEP_NS = 5000000 };
 
 static const int caught[SESSION_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 
@@ -112,20 +115,34 @@ static void close_handle(uv_handle_t *handle, void *arg)
     }
 }
 
-static void session_close(struct session *s, bool abandon)
+/* The last words get a moment; a terminal that stands still gets no more than that. */
+static bool sinks_settle(const struct session *s)
+{
+    struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
+    for (int i = 0; i < SETTLE_STEPS && !(sink_is_empty(s->out) && sink_is_empty(s->err)); i++) {
+        (void)nanosleep(&step, NULL);
+    }
+    return sink_is_empty(s->out) && sink_is_empty(s->err);
+}
+
+/* True when everything was written and freed. */
+static bool session_close(struct session *s)
 {
     session_view_close(s);
+    bool abandon = !sinks_settle(s);
     headwatch_close(&s->head);
     if (s->err != s->out) {
         sink_close(s->err, abandon);
     }
     sink_close(s->out, abandon);
     if (!abandon) {
-        (void)uv_run(&s->loop, UV_RUN_NOWAIT); /* the sinks' handles, before the rest loses its callbacks */
         uv_walk(&s->loop, close_handle, NULL);
-        (void)uv_run(&s->loop, UV_RUN_DEFAULT);
-        (void)uv_loop_close(&s->loop);
+        /* A stop that was asked for ends the first of these runs at once. */
+        while (uv_loop_close(&s->loop) == UV_EBUSY) {
+            (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+        }
     }
+    return !abandon;
 }
 
 int session_run(struct app *app, struct target *t, const struct session_opts *opts, int *died_by)
@@ -138,7 +155,7 @@ int session_run(struct app *app, struct target *t, const struct session_opts *op
     int rc = headwatch_open(&s.head, &s.loop, s.head_path, on_head_news, &s, &why);
     if (rc != 0) {
         json_decref(opts->request);
-        session_close(&s, false);
+        (void)session_close(&s);
         return print_fault(app, EXIT_FAILED, &why);
     }
     json_t *subscribe = json_pack("{s:s,s:b}", "op", "subscribe", "history", opts->started);
@@ -153,13 +170,12 @@ int session_run(struct app *app, struct target *t, const struct session_opts *op
         (void)uv_run(&s.loop, UV_RUN_DEFAULT);
     }
     *died_by = s.died_by;
-    bool abandon = !sink_is_empty(s.out) || !sink_is_empty(s.err);
-    session_close(&s, abandon);
+    bool clean = session_close(&s);
     if (s.error != NULL) {
         (void)conflict_print(app, s.error);
         json_decref(s.error);
     }
-    if (abandon && s.died_by == 0) {
+    if (!clean && s.died_by == 0) {
         _exit(s.code); /* a thread still hangs in write(2): nothing may be freed under it */
     }
     return s.code;

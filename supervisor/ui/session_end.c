@@ -188,8 +188,8 @@ void session_interrupt(struct session *s, int signal)
         s->down_id = session_send(s, json_pack("{s:s,s:b}", "op", "down", "kill", 1));
         break;
     case SESSION_KILLING:
-        say_what_remains(s);
         leave_now(s);
+        say_what_remains(s);
         break;
     case SESSION_DRAINING:
     case SESSION_OVER:

@@ -198,7 +198,7 @@ static void show_json(struct session *s, const json_t *event)
 static bool is_board_matter(const struct session *s, const json_t *event)
 {
     const char *to = member_text(event, "to");
-    return board_allowed(s) && (strcmp(to, "waiting") == 0 || strcmp(to, "stopping") == 0);
+    return board_allowed(s) && (strcmp(to, "waiting") == 0 || strcmp(to, "starting") == 0 || strcmp(to, "stopping") == 0);
 }
 
 void session_show_event(struct session *s, const json_t *event)

@@ -73,7 +73,7 @@ static void state_line(const struct news_opts *opts, const json_t *event, struct
     add_name(opts, member_text(event, "service"), out);
     (void)buf_puts(out, to);
     uint64_t took_ms = member_number(event, "took_ms");
-    if (tells_time(to) && !member_null(event, "took_ms")) {
+    if (tells_time(to) && took_ms > 0) {
         char took[32];
         (void)buf_printf(out, " %s", format_duration(took_ms, took, sizeof took));
     }
