@@ -133,16 +133,26 @@ int main(int argc, char **argv)
     }
     opts.first_fd = (int)fd;
     close_inherited(opts.first_fd);
-    opts.environ = copy_environment();
+    char **environ_copy = copy_environment();
+    opts.environ = environ_copy;
     opts.umask = umask(077);
     opts.nofile_soft = raise_descriptor_limit();
     (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     postgres_forget_environment();
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-    opts.shim_path = shim_beside();
-    if (opts.shim_path == NULL) {
+    char *shim = shim_beside();
+    opts.shim_path = shim;
+    if (shim == NULL) {
         refuse(opts.first_fd, "roadie-shim was not found beside roadie-server");
         return 1;
     }
-    return run(&opts);
+    int code = run(&opts);
+    for (char *const *variable = opts.environ; *variable != NULL; variable++) {
+        mem_wipe(*variable, strlen(*variable));
+        mem_free(*variable);
+    }
+    mem_free(environ_copy);
+    mem_free(shim);
+    curl_global_cleanup();
+    return code;
 }

@@ -64,6 +64,7 @@ struct run {
     bool timed_out;
     bool cannot_start;
     bool fallback;
+    char problem[CAUSE_MAX]; /* why it could not start, or was not ready in time */
     pid_t pid;
     struct proc_exit exit;
     uint64_t begun_mono_ms;

@@ -50,7 +50,8 @@ static void job_finish(struct job *job, int code, const char *text)
     uint64_t took = engine_now_ms(job->engine) - job->began_mono_ms;
     struct job_row *rows = mem_calloc(job->count, sizeof *rows);
     for (size_t i = 0; i < job->count; i++) {
-        rows[i] = (struct job_row){job->services[i]->name, job->services[i]->state, took};
+        enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
+        rows[i] = (struct job_row){job->services[i]->name, state, took};
     }
     struct job_result result = {.code = code, .text = text, .rows = rows, .row_count = job->count};
     if (job->done != NULL) {
@@ -288,7 +289,7 @@ static void want_down(struct svc *svc, bool held)
     svc->again = false;
     svc->stop_held = held;
     svc->failed_by_need = false;
-    if (svc->state == SVC_FAILED || svc->state == SVC_DONE) {
+    if (!svc->engine->down && (svc->state == SVC_FAILED || svc->state == SVC_DONE)) {
         svc_post(svc, EV_WANT_DOWN, "stopped");
     }
 }
@@ -402,12 +403,11 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
     }
     const struct spec *spec = engine_spec(e);
     uint64_t limit = timeout_ms > 0 ? timeout_ms : spec != NULL ? spec->shutdown_timeout_ms : 0;
-    if (!e->down) {
-        for (size_t i = 0; i < e->count; i++) {
-            want_down(e->services[i], true);
-        }
-    }
+    bool first = !e->down;
     e->down = true;
+    for (size_t i = 0; i < e->count && first; i++) {
+        want_down(e->services[i], true);
+    }
     if (now) {
         kill_rest(e);
     } else if (limit > 0 && (!uv_is_active((uv_handle_t *)&e->down_timer) || timeout_ms > 0)) {

@@ -80,6 +80,7 @@ static void begin_ladder(struct svc *svc)
     disarm(svc);
     if (svc->want_up && !svc->again) {
         run->timed_out = true; /* the only way to the ladder without a wish to stop */
+        (void)snprintf(run->problem, sizeof run->problem, "%s", svc->cause);
     }
     if (run->adopted) {
         run->exited = true;
@@ -126,7 +127,7 @@ static void describe_end(const struct run *run, const struct policy_verdict *ver
     (void)proc_exit_text(&run->exit, how, sizeof how);
     char span[32];
     if (run->cannot_start || run->timed_out) {
-        (void)snprintf(out, size, "%s", run->svc->cause);
+        (void)snprintf(out, size, "%s", run->problem);
     } else if (verdict->event == EV_GONE_LATER) {
         (void)snprintf(out, size, "%s · restart in %s", how,
                        format_duration(verdict->delay_ms, span, sizeof span));

@@ -31,7 +31,9 @@ static void on_failed(void *ctx, enum proc_stage stage, int err)
     const char *what = stage == STAGE_CHDIR ? run->spec->directory : run->spec->argv != NULL ? run->spec->argv[0] : run->spec->name;
     run->cannot_start = true;
     run->exit = (struct proc_exit){.code = err == EACCES || err == ENOEXEC ? 126 : 127};
-    run_post(run, EV_EXITED, "%s %s: %s", proc_stage_text(stage), what, strerror(err));
+    (void)snprintf(run->problem, sizeof run->problem, "%s %s: %s", proc_stage_text(stage), what,
+                   strerror(err));
+    run_post(run, EV_EXITED, "%s", run->problem);
 }
 
 static void on_exited(void *ctx, const struct proc_exit *how)
@@ -266,7 +268,7 @@ void logrun_close_ends(struct run *run)
 /* The pipes exist but no process ever wrote to them: the run ends as any other, by being drained. */
 static void end_unstarted(struct run *run, const struct fault *why)
 {
-    (void)snprintf(run->svc->answer, sizeof run->svc->answer, "%s", fault_text(why));
+    (void)snprintf(run->problem, sizeof run->problem, "%s", fault_text(why));
     run->cannot_start = true;
     run->exit = (struct proc_exit){.code = 1};
     run->exited = true;
