@@ -408,6 +408,63 @@ static void test_docket_wants_a_fresh_worker_of_its_own_tree(void **state)
     peer_stop(&worker);
 }
 
+static void test_exec_passes_on_exit_0_and_quotes_its_last_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *text;
+        enum probe_verdict verdict;
+    } cases[] = {
+        {"exit 0", "exit 0", PROBE_PASS},
+        {"echo first >&2; printf 'not \\033[31myet\\n' >&2; exit 3", "exit 3: not [31myet", PROBE_FAIL},
+        {"kill -TERM $$", "killed by SIGTERM", PROBE_FAIL},
+        {"exec sleep 60", "no answer in 2s", PROBE_FAIL},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char sh[] = "/bin/sh";
+        char flag[] = "-c";
+        char line[128];
+        (void)snprintf(line, sizeof line, "%s", cases[i].line);
+        char *argv[] = {sh, flag, line, NULL};
+        struct spec_ready spec = {.kind = READY_EXEC, .text = "exec", .argv = argv};
+        struct seen s = {.until = cases[i].text};
+        assert_true(ask(&spec, getpid(), 0, &s, 4000));
+        assert_string_equal(s.text, cases[i].text);
+        assert_int_equal(s.verdict, cases[i].verdict);
+    }
+    char absent[] = "/nowhere/at-all";
+    char *argv[] = {absent, NULL};
+    struct spec_ready spec = {.kind = READY_EXEC, .text = "exec", .argv = argv};
+    struct seen s = {.until = "/nowhere/at-all: "};
+    assert_true(ask(&spec, getpid(), 0, &s, 4000));
+    assert_int_equal(s.verdict, PROBE_FAIL);
+}
+
+static void test_a_restart_starts_afresh(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct peer p;
+    struct probe *probe = NULL;
+    char url[128];
+    struct seen s = {0};
+    bool never = false;
+    peer_start(&p, &(struct peer_opts){.kind = PEER_SILENT});
+    struct spec_ready spec = http_spec(p.port, url, sizeof url);
+    struct probe_opts opts = {.spec = &spec, .tree_root = p.pid};
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(probe_open(&loop, &opts, on_answer, &s, &probe, NULL), 0);
+    for (int i = 0; i < 5; i++) {
+        (void)peer_run(&loop, &never, 30);
+        probe_restart(probe); /* throws the attempt under way away */
+    }
+    assert_int_equal(s.answers, 0);
+    probe_close(probe);
+    assert_int_equal(peer_loop_close(&loop), 0);
+    peer_stop(&p);
+}
+
 static int by_size(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -496,6 +553,8 @@ int main(void)
         cmocka_unit_test(test_log_and_notify_are_fed_and_delay_is_a_timer),
         cmocka_unit_test(test_the_receiver_may_close_from_inside),
         cmocka_unit_test(test_docket_wants_a_fresh_worker_of_its_own_tree),
+        cmocka_unit_test(test_exec_passes_on_exit_0_and_quotes_its_last_line),
+        cmocka_unit_test(test_a_restart_starts_afresh),
         cmocka_unit_test(test_a_probe_at_rest_wakes_nobody),
         cmocka_unit_test(test_an_open_port_is_reported_within_milliseconds),
     };
