@@ -49,5 +49,5 @@ function(roadie_unit_test name)
     set_target_properties(test_${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME unit_${name} COMMAND test_${name})
-    set_tests_properties(unit_${name} PROPERTIES TIMEOUT 60)
+    set_tests_properties(unit_${name} PROPERTIES TIMEOUT 120 LABELS unit)
 endfunction()

@@ -7,7 +7,7 @@
 
 #include "logs/reader.h"
 
-/* Texts to mask; built once, matched in one pass (Aho-Corasick), longest match first. */
+/* Texts to mask, matched in one pass; every occurrence is masked, overlapping ones as one. */
 struct redactor;
 struct redactor *redactor_new(void);
 /* Adds one text; name is what is shown: ‹NAME› or, for "password", ‹password›. Duplicates are fine. */
@@ -18,6 +18,9 @@ int redactor_load(struct redactor *r, const char *path);
 /* Appends line to out with every secret replaced. URL passwords (scheme://user:password@) that were never
  * declared are masked too. */
 void redactor_mask(const struct redactor *r, struct span line, struct buf *out);
+/* The same for a piece of a longer line: what stands around it is looked at, but not put out. */
+void redactor_mask_piece(const struct redactor *r, struct span before, struct span piece, struct span after,
+                         struct buf *out);
 void redactor_free(struct redactor *r);
 
 /* Appends to the secrets file (0600, created) what must be masked of NAME=value (stack/secrets.h decides);
@@ -43,6 +46,9 @@ struct view_opts {
 /* Appends "NAME | text\n" (or what opts say); colour_index picks the name's colour. */
 void view_line(const struct view_opts *opts, const struct log_line *line, unsigned colour_index,
                struct buf *out);
+/* Appends what view_line would for every line of a block (logreader_next_block). */
+void view_block(const struct view_opts *opts, const struct log_line *block, unsigned colour_index,
+                struct buf *out);
 /* Appends the line as one JSON object and a newline (INTERFACE §4 `logs --json`). */
 void view_json(const struct view_opts *opts, const struct log_line *line, struct buf *out);
 

@@ -1,0 +1,199 @@
+/*
+ * What this room is for.      One stream's bytes: from pipe or PTY to the service's segment.
+ * What it may touch.          The log thread's members of pump.h.
+ * Who calls it.               pump.c.
+ * The one invariant.          What was read is noted or counted as lost; a full disk never stops the reading.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "logs/channel.h"
+#include "logs/pump.h"
+
+enum {
+    MOVE_MAX = 1024 * 1024,
+    SMALL_READ = 4096,
+    QUICK_READS = 8, /* so many small reads in a row before a stream is paced */
+    GROWN_MAX = 32 * 1024 * 1024, /* pipe memory that one stack may ask for: users have a common limit */
+};
+static const uint64_t QUICK_NS = 2000000;
+static const uint64_t PACE_NS = 1000000;
+
+static void on_line_match(void *ctx, unsigned pattern, const char *line)
+{
+    struct stream *st = ctx;
+    pump_report(st->run->store, &(struct report){.kind = REPORT_MATCH,
+                                                 .run = st->run,
+                                                 .pattern = pattern,
+                                                 .line = mem_strdup(line)});
+}
+
+static void note(struct logstore *s, struct stream *st, size_t len, uint8_t flags)
+{
+    const struct segment_mark mark = {.run = st->run->number,
+                                      .stream = st->kind,
+                                      .flags = flags,
+                                      .mono_ns = s->now_ns,
+                                      .wall_ns = s->wall_ns};
+    segments_note(st->run->home->segments, &mark, (uint32_t)len, &s->next_head);
+    st->run->home->dirty = true;
+    st->wrote = true;
+}
+
+/* Reads until the buffer is full (a PTY gives at most 4 KiB a read) or nothing is left. */
+static int64_t read_some(struct logstore *s, const struct stream *st)
+{
+    size_t want = st->pty ? PUMP_BUFFER : PUMP_BUFFER / 4;
+    size_t done = 0;
+    while (done < want) {
+        ssize_t n = read(st->fd, s->buffer + done, want - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0 && done == 0) {
+            bool hung_up = n < 0 && errno == EIO && st->pty; /* a PTY's end of file on Linux */
+            return n == 0 || hung_up ? 0 : -errno;
+        }
+        if (n <= 0 || !st->pty) {
+            done += n > 0 ? (size_t)n : 0;
+            break;
+        }
+        done += (size_t)n;
+    }
+    return (int64_t)done;
+}
+
+/* Writes the first len bytes of the buffer; what cannot be written is counted. */
+static void store_buffer(struct logstore *s, struct stream *st, size_t len)
+{
+    struct segments *segments = st->run->home->segments;
+    size_t done = 0;
+    while (done < len) {
+        int code = segments_ready(segments, s->now_ns);
+        int64_t n = code;
+        if (code == 0) {
+            size_t room = segments_room(segments);
+            size_t want = len - done < room ? len - done : room;
+            n = file_write(segments_fd(segments), s->buffer + done, want, segments_offset(segments));
+        }
+        if (n > 0) {
+            note(s, st, (size_t)n, 0);
+            done += (size_t)n;
+        } else if (!pump_make_room(s, segments, (int)-n)) {
+            segments_lose(segments, len - done, n < 0 ? (int)-n : ENOSPC);
+            st->wrote = true;
+            return;
+        }
+    }
+}
+
+static int64_t take_by_copy(struct logstore *s, struct stream *st)
+{
+    int64_t n = read_some(s, st);
+    if (n > 0) {
+        store_buffer(s, st, (size_t)n);
+        matcher_feed(st->run->matcher, &st->line, (struct span){.ptr = s->buffer, .len = (size_t)n},
+                     on_line_match, st);
+    }
+    return n;
+}
+
+static int64_t take_by_move(struct logstore *s, struct stream *st)
+{
+    struct segments *segments = st->run->home->segments;
+    for (;;) {
+        if (segments_ready(segments, s->now_ns) < 0) {
+            return take_by_copy(s, st);
+        }
+        size_t room = segments_room(segments);
+        int64_t n = channel_move(st->fd, segments_fd(segments), segments_offset(segments),
+                                 room < MOVE_MAX ? room : MOVE_MAX);
+        if (n > 0) {
+            note(s, st, (size_t)n, 0);
+            return n;
+        }
+        if (n == 0 || n == -EAGAIN) {
+            return n;
+        }
+        if (n == -ENOSYS) {
+            s->no_move = true;
+            return take_by_copy(s, st);
+        }
+        if (!pump_make_room(s, segments, (int)-n)) {
+            return take_by_copy(s, st);
+        }
+    }
+}
+
+static void grow(struct logstore *s, struct stream *st)
+{
+    if (st->grown || st->pty || s->grown_bytes + PIPE_LARGE > GROWN_MAX) {
+        return;
+    }
+    st->grown = true;
+    s->grown_bytes += PIPE_LARGE;
+    st->capacity = channel_grow(st->fd, PIPE_LARGE);
+}
+
+static void plan_next(struct logstore *s, struct stream *st, size_t got)
+{
+    bool was_paced = st->phase == STREAM_PACED;
+    bool soon = s->now_ns - st->last_ns < QUICK_NS;
+    st->last_ns = s->now_ns;
+    if (!was_paced) {
+        st->quick = soon && got < SMALL_READ && !matcher_waits(st->run->matcher) ? st->quick + 1 : 0;
+    } else if (got >= st->capacity / 2) {
+        st->quick = 0; /* the pipe nearly filled up in that time: waiting would block the writer */
+    }
+    if (got >= 64 * 1024 || st->quick == QUICK_READS) {
+        grow(s, st);
+    }
+    if (st->quick >= QUICK_READS) {
+        st->phase = STREAM_PACED;
+        st->due_ns = s->now_ns + PACE_NS;
+        pump_activate(s, st);
+    } else if (got >= st->capacity) {
+        st->phase = STREAM_HOT;
+        pump_activate(s, st);
+    } else {
+        st->phase = STREAM_ARMED;
+        poller_arm(s->poller, st->fd, st);
+    }
+}
+
+void stream_serve(struct logstore *s, struct stream *st)
+{
+    bool copy = st->pty || s->no_move || matcher_waits(st->run->matcher);
+    int64_t got = copy ? take_by_copy(s, st) : take_by_move(s, st);
+    if (got > 0) {
+        if (st->run->cut_due_ns > 0) {
+            st->run->cut_due_ns = s->now_ns + 2000000000u;
+        }
+        plan_next(s, st, (size_t)got);
+    } else if (got == -EAGAIN) {
+        st->quick = 0;
+        st->phase = STREAM_ARMED;
+        poller_arm(s->poller, st->fd, st);
+    } else {
+        stream_end(s, st);
+    }
+}
+
+void stream_end(struct logstore *s, struct stream *st)
+{
+    if (st->phase == STREAM_ENDED) {
+        return;
+    }
+    matcher_end(st->run->matcher, &st->line, on_line_match, st);
+    buf_fini(&st->line.text);
+    if (st->wrote && segments_ready(st->run->home->segments, s->now_ns) == 0) {
+        note(s, st, 0, INDEX_END);
+    }
+    poller_remove(s->poller, st->fd);
+    (void)close(st->fd);
+    st->fd = -1;
+    st->phase = STREAM_ENDED;
+    s->grown_bytes -= st->grown ? PIPE_LARGE : 0;
+    st->run->open_count--;
+}

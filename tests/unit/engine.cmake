@@ -1,0 +1,4 @@
+if(TARGET roadie_engine)
+    roadie_unit_test(fsm SOURCES engine/test_fsm.c DEPENDS roadie_engine)
+    roadie_unit_test(policy SOURCES engine/test_policy.c DEPENDS roadie_engine)
+endif()

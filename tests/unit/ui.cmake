@@ -1,0 +1,8 @@
+if(TARGET roadie)
+    roadie_unit_test(ui_args SOURCES ui/args_test.c DEPENDS roadie_ui)
+    roadie_unit_test(ui_text SOURCES ui/text_test.c DEPENDS roadie_ui)
+    roadie_unit_test(ui_board SOURCES ui/board_test.c DEPENDS roadie_ui)
+    roadie_unit_test(ui_graph SOURCES ui/graph_test.c DEPENDS roadie_ui)
+    roadie_unit_test(ui_waiting SOURCES ui/waiting_test.c DEPENDS roadie_ui)
+    roadie_unit_test(ui_sink SOURCES ui/sink_test.c DEPENDS roadie_ui)
+endif()
