@@ -60,7 +60,8 @@ void logreader_refresh(struct logreader *r);
 const char *logreader_head_path(const struct logreader *r);
 /* Ends streams: gives out unfinished lines of services that have ended (used at the end of a follow). */
 void logreader_finish(struct logreader *r);
-/* Exact bytes of one service in order of arrival: appends up to max bytes to out; 0 at the end. */
+/* Exact bytes of one service in order of arrival: appends up to max bytes to out and returns how many; 0 at
+ * the end. */
 int logreader_raw(struct logreader *r, struct buf *out, size_t max);
 void logreader_close(struct logreader *r);
 

@@ -187,12 +187,9 @@ static int write_tail(struct logs *l)
 static int write_all(struct logs *l)
 {
     int rc = 1;
-    while (rc == 1) {
+    while (rc > 0) {
         rc = l->raw ? logreader_raw(pump_reader(l->pump), &l->out, PUMP_BATCH)
                     : pump_read(l->pump, &l->out, PUMP_BATCH);
-        if (l->raw && rc == 0 && l->out.len > 0) {
-            rc = 1; /* at the end there is nothing in the buffer */
-        }
         print_out(&l->out);
     }
     return rc;

@@ -37,7 +37,8 @@ command = {FX} ignore-term
         for run in range(self.runs):
             client = self.spawn("up", "-d")
             wait_until(lambda: self.stack_ids() and (self.state_dir() / "lock").exists()
-                       and (self.state_dir() / "lock").stat().st_size > 0, "the lock", 10)
+                       and (self.state_dir() / "lock").stat().st_size > 0
+                       and pid_alive(self.server_pid()), "this run's server in the lock", 10)
             end = rng.random() * 0.15
             try:
                 wait_until(lambda: False, "a random moment", end)
