@@ -4,7 +4,7 @@ import os
 import random
 import signal
 
-from lib import FX, StackTest, main, pid_alive, processes_with, wait_until
+from lib import FX, StackTest, main, pid_alive, proc_read, processes_with, wait_until
 
 
 class KillTest(StackTest):
@@ -48,10 +48,12 @@ command = {FX} ignore-term
             if pid_alive(pid):
                 os.kill(pid, signal.SIGKILL)
             client.wait(20)
+            # Its memory goes before it does: only then is it sure not to hold the lock any more.
+            wait_until(lambda: not pid_alive(pid), "the killed server to have gone", 10)
             try:
                 wait_until(lambda: not self.marked(), f"every process gone in run {run}", 5)
             except AssertionError as error:
-                left = [open(f"/proc/{p}/cmdline").read().replace("\0", " ") for p in self.marked()]
+                left = [proc_read(p, "cmdline") for p in self.marked()]
                 raise AssertionError(f"{error}, {end * 1000:.0f} ms after the lock: {left}") from None
 
     def test_the_next_command_sweeps_what_is_left_when_shims_die_too(self):
@@ -59,7 +61,7 @@ command = {FX} ignore-term
         self.up("--wait")
         server = self.server_pid()
         shims = [p for p in self.marked() if "roadie-shim" in os.readlink(f"/proc/{p}/exe")]
-        children = [int(c) for c in open(f"/proc/{server}/task/{server}/children").read().split()]
+        children = [int(c) for c in proc_read(server, f"task/{server}/children").split()]
         os.kill(server, signal.SIGKILL)
         for pid in set(shims + children):
             try:
@@ -84,7 +86,7 @@ command = {FX} ignore-term
         self.roadie("restart", "web")
         self.roadie("stop", "web")
         self.assertEqual([p for p in self.marked() if "ROADIE_SERVICE=web" in
-                          open(f"/proc/{p}/environ", "rb").read().decode(errors="replace")], [])
+                          proc_read(p, "environ")], [])
 
 
 if __name__ == "__main__":
