@@ -28,7 +28,11 @@ static void on_started(void *ctx, pid_t pid)
 static void on_failed(void *ctx, enum proc_stage stage, int err)
 {
     struct run *run = ctx;
-    const char *what = stage == STAGE_CHDIR ? run->spec->directory : run->spec->argv != NULL ? run->spec->argv[0] : run->spec->name;
+    char *const *argv = run->fallback ? run->spec->fallback : run->spec->argv;
+    const char *what = stage == STAGE_CHDIR ? run->spec->directory
+                       : run->container != NULL ? "docker"
+                       : argv != NULL           ? argv[0]
+                                                : run->spec->name;
     run->cannot_start = true;
     run->exit = (struct proc_exit){.code = err == EACCES || err == ENOEXEC ? 126 : 127};
     (void)snprintf(run->problem, sizeof run->problem, "%s %s: %s", proc_stage_text(stage), what,
@@ -147,16 +151,14 @@ static int build_environment(struct run *run, struct fault *why)
 {
     struct engine *e = run->svc->engine;
     struct problems problems = {0};
-    int rc = env_build(run->ref->spec, run->spec, run->number, e->opts.environ, &run->arena,
-                       &run->env, &problems);
+    int rc = (run->fallback ? env_build_fallback : env_build)(
+        run->ref->spec, run->spec, run->number, e->opts.environ, &run->arena, &run->env, &problems);
     if (rc != 0) {
-        struct buf text = {0};
-        problems_print(&problems, &text);
-        rc = fault_set(why, -EINVAL, "%s", problems.count > 0 ? problems.items[0].message : "environment");
+        rc = fault_set(why, -EINVAL, "%s",
+                       problems.count > 0 ? problems.items[0].message : "environment");
         if (problems.count > 0 && problems.items[0].file != NULL) {
             (void)fault_wrap(why, "%s:%u", problems.items[0].file, problems.items[0].line);
         }
-        buf_fini(&text);
     }
     problems_fini(&problems);
     if (rc != 0) {
@@ -214,13 +216,8 @@ int start_process(struct run *run, char *const *argv, bool is_last, struct fault
 
 int start_fallback(struct run *run, struct fault *why)
 {
-    struct spec_service *plain = arena_alloc(&run->arena, sizeof *plain);
-    *plain = *run->spec;
-    plain->image = NULL;
-    plain->argv = run->spec->fallback;
-    run->spec = plain;
     int rc = build_environment(run, why);
-    return rc != 0 ? rc : start_process(run, plain->argv, true, why);
+    return rc != 0 ? rc : start_process(run, run->spec->fallback, true, why);
 }
 
 static struct run *run_new(struct svc *svc)

@@ -114,7 +114,7 @@ command = ./plain
         result = self.roadie("up", check=3)
         self.assertIn("web    | web on 5000", result.out)
         self.assertIn("worker | worker on 5100", result.out)
-        self.assertEqual(processes_with(self.marker), [])
+        wait_until(lambda: not processes_with(self.marker), "everything gone", 3)
 
     def test_procfile_errors_have_their_line(self):
         self.write("Procfile", "web: sleep 1\nnonsense\nweb: again\n")

@@ -71,7 +71,8 @@ depends-on = db
     def test_a_failed_dependency_fails_its_dependents_until_it_is_started_again(self):
         self.ini("""
 [service db]
-shell = test -e ok && exec sleep 1000; exit 4
+shell = test -e ok && echo up && exec sleep 1000; exit 4
+ready = log up
 [service web]
 shell = exec sleep 1000
 depends-on = db
@@ -97,12 +98,12 @@ depends-on = db
     def test_exit_code_from_gives_the_status_of_that_service(self):
         self.ini("[service job]\nshell = sleep 0.2; exit 42\n[service web]\nshell = exec sleep 1000\n")
         self.roadie("up", "--exit-code-from", "job", check=42)
-        self.assertEqual(processes_with(self.marker), [])
+        wait_until(lambda: not processes_with(self.marker), "everything gone", 3)
 
     def test_fail_fast_stops_all(self):
         self.ini("[service job]\nshell = sleep 0.2; exit 9\n[service web]\nshell = exec sleep 1000\n")
         self.roadie("up", "--fail-fast", check=1)
-        self.assertEqual(processes_with(self.marker), [])
+        wait_until(lambda: not processes_with(self.marker), "everything gone", 3)
 
     def test_interrupt_stops_in_order_and_dies_of_the_signal(self):
         self.ini("[service web]\nshell = trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done\n")
@@ -112,7 +113,7 @@ depends-on = db
             client.send_signal(signal.SIGINT)
             self.assertEqual(client.wait(20), -signal.SIGINT)
         self.assertIn(b"web | bye", (self.base / "out").read_bytes())
-        self.assertEqual(processes_with(self.marker), [])
+        wait_until(lambda: not processes_with(self.marker), "everything gone", 3)
 
     def test_killing_the_owner_stops_the_stack(self):
         self.ini("[service web]\nshell = exec sleep 1000\n")
@@ -202,7 +203,8 @@ shell = exec sleep 1000
     def test_a_runtime_directory_that_was_removed_is_made_again(self):
         self.ini("[service web]\nshell = exec sleep 1000\n")
         self.up("--wait")
-        subprocess.run(["rm", "-rf", str(self.base / "run" / "roadie")], check=True)
+        # The server may make it again while rm is at it.
+        subprocess.run(["rm", "-rf", str(self.base / "run" / "roadie")], check=False, capture_output=True)
         wait_until(lambda: self.roadie("ps", "--json", check=None).code == 0, "ps to work again")
         self.assertEqual(self.state("web"), "ready")
 
