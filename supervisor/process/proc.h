@@ -13,15 +13,7 @@
 #include <uv.h>
 
 #include "base/fault.h"
-
-/* Where starting a child went wrong; each has its own sentence (proc_stage_text). */
-enum proc_stage {
-    STAGE_NONE,
-    STAGE_SHIM,   /* the shim itself could not be started or died */
-    STAGE_SETUP,  /* session, group, terminal, limits */
-    STAGE_CHDIR,  /* working directory */
-    STAGE_EXEC,   /* program not found, not executable, bad interpreter, argument list too long */
-};
+#include "process/stage.h" /* each stage has its own sentence: proc_stage_text */
 
 /* Everything about one start, borrowed for the call of proc_open. */
 struct proc_plan {
@@ -62,7 +54,7 @@ struct proc_callbacks {
     void (*on_exited)(void *ctx, const struct proc_exit *how);
     /* It stopped itself or was stopped (signal), or goes on (signal 0). */
     void (*on_stopped)(void *ctx, int signal);
-    /* No process of the tree is left. CPU time used by all that were reaped. */
+    /* No process of the tree is left (but proc_remaining). CPU time used by all that were reaped. */
     void (*on_gone)(void *ctx, uint64_t cpu_ms);
 };
 
@@ -79,6 +71,9 @@ void proc_kill_tree(struct proc *p);
 /* The first process, 0 before on_started and after on_exited. */
 pid_t proc_pid(const struct proc *p);
 pid_t proc_shim_pid(const struct proc *p);
+/* Processes of the tree that this user may not signal (sudo and other set-uid programs) and that were left
+ * alone after a second of trying; asked within on_gone. *pid (may be NULL) is one of them. Usually 0. */
+unsigned proc_remaining(const struct proc *p, pid_t *pid);
 /* "working directory", "program", … for error sentences. */
 const char *proc_stage_text(enum proc_stage stage);
 /* exit 3, killed by SEGV (core), … into out; returns out. */

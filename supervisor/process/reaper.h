@@ -19,8 +19,14 @@ void reaper_watch(struct reaper *r, pid_t pid, reaper_fn fn, void *ctx);
 /* Forgets the watch of pid; its end is then reaped silently. */
 void reaper_forget(struct reaper *r, pid_t pid);
 /* Kills and reaps every child of this process that nobody watches (strays of a shim that was killed), until
- * none is left. Called by itself after a watched shim died by a signal. */
+ * none is left: the first pass at once, more from the loop. proc.c calls it when a shim was lost. What
+ * commands left (reaper_tolerate) is spared. */
 void reaper_sweep_strays(struct reaper *r);
+/* Strays that the sweep has not seen the end of; *pid (may be NULL) is one. */
+unsigned reaper_strays(struct reaper *r, pid_t *pid);
+/* A command has ended: what it left behind (a credential cache, an agent) is now our child and not ours to
+ * sweep. Remembers every unwatched child of this moment. */
+void reaper_tolerate(struct reaper *r);
 void reaper_close(struct reaper *r);
 
 #endif
