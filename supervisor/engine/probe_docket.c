@@ -71,9 +71,12 @@ static void judge(struct probe *p, const redisReply *list)
         (void)say_clean(name, sizeof name, (struct span){.ptr = member->str, .len = member->len});
         if (is_own_worker(p, member->str)) {
             bool fresh = beat >= oldest;
-            (void)snprintf(text, sizeof text, "worker %s, heartbeat %s ago", name, age_text);
-            probe_settle(p, fresh ? PROBE_PASS : PROBE_FAIL, fresh ? text : "worker without a heartbeat",
-                         true);
+            if (fresh) {
+                (void)snprintf(text, sizeof text, "worker %s, heartbeat %s ago", name, age_text);
+            } else {
+                (void)snprintf(text, sizeof text, "the last heartbeat of its worker is %s old", age_text);
+            }
+            probe_settle(p, fresh ? PROBE_PASS : PROBE_FAIL, text, true);
             return;
         }
     }

@@ -94,3 +94,126 @@ bool listener_in_tree(const struct listener *l, pid_t root, pid_t *pid)
     (void)pid;
     return holds(root, l->inode);
 }
+
+/* Only what the probe needs of process/command: spawn, first output, exit, deadline. */
+struct command {
+    uv_process_t process;
+    uv_timer_t timer;
+    uv_pipe_t err;
+    char text[4096];
+    size_t len;
+    command_fn done;
+    void *ctx;
+    struct command_result result;
+    int open_handles;
+    bool exited;
+    bool drained;
+};
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct command *c = handle->data;
+    if (--c->open_handles == 0) {
+        free(c);
+    }
+}
+
+static void close_all(struct command *c)
+{
+    uv_close((uv_handle_t *)&c->process, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+    uv_close((uv_handle_t *)&c->err, on_closed);
+}
+
+static void maybe_done(struct command *c)
+{
+    if (c->exited && c->drained && c->done != NULL) {
+        command_fn done = c->done;
+        c->done = NULL;
+        c->result.err = (struct span){.ptr = c->text, .len = c->len};
+        done(c->ctx, &c->result);
+        close_all(c);
+    }
+}
+
+static void on_exit_status(uv_process_t *process, int64_t status, int signal)
+{
+    struct command *c = process->data;
+    c->result.code = signal != 0 ? -1 : (int)status;
+    c->result.signal = signal;
+    c->exited = true;
+    maybe_done(c);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    struct command *c = timer->data;
+    c->result.timed_out = true;
+    c->result.error = c->process.pid == 0 ? -2 : 0;
+    if (c->process.pid != 0) {
+        (void)uv_process_kill(&c->process, 9);
+        return;
+    }
+    c->result.timed_out = false;
+    c->exited = true;
+    c->drained = true;
+    maybe_done(c);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
+{
+    struct command *c = handle->data;
+    (void)size;
+    *buf = uv_buf_init(c->text + c->len, (unsigned)(sizeof c->text - c->len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct command *c = stream->data;
+    (void)buf;
+    if (n > 0) {
+        c->len += (size_t)n;
+        return;
+    }
+    c->drained = true;
+    maybe_done(c);
+}
+
+int command_start(uv_loop_t *loop, const struct command_opts *opts, command_fn done, void *ctx,
+                  struct command **out, struct fault *why)
+{
+    (void)why;
+    struct command *c = calloc(1, sizeof *c);
+    c->done = done;
+    c->ctx = ctx;
+    c->open_handles = 3;
+    c->process.data = c;
+    (void)uv_timer_init(loop, &c->timer);
+    (void)uv_pipe_init(loop, &c->err, 0);
+    c->timer.data = c;
+    c->err.data = c;
+    uv_stdio_container_t stdio[3] = {
+        {.flags = UV_IGNORE}, {.flags = UV_IGNORE},
+        {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&c->err}};
+    char *words[8] = {NULL};
+    for (size_t i = 0; i < 7 && opts->argv[i] != NULL; i++) {
+        words[i] = opts->argv[i];
+    }
+    uv_process_options_t o = {.file = words[0], .args = words, .exit_cb = on_exit_status, .stdio = stdio, .stdio_count = 3};
+    int rc = uv_spawn(loop, &c->process, &o);
+    (void)uv_timer_start(&c->timer, on_late, rc == 0 ? opts->timeout_ms : 0, 0);
+    if (rc == 0) {
+        (void)uv_read_start((uv_stream_t *)&c->err, on_alloc, on_read);
+    }
+    *out = c;
+    return 0;
+}
+
+void command_cancel(struct command *c)
+{
+    if (c->done != NULL) {
+        c->done = NULL;
+        (void)uv_process_kill(&c->process, 9);
+        close_all(c);
+    }
+}
