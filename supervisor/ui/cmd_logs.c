@@ -156,34 +156,30 @@ static bool is_wanted_run(void *ctx, const struct log_line *line)
     return line->run == (l->run == RUN_LAST ? last : last - 1);
 }
 
+/* One place more than lines: the last is read into before it is known whether another line comes. */
 static int write_tail(struct logs *l)
 {
-    struct buf *ring = l->tail > 0 ? calloc(l->tail, sizeof *ring) : NULL;
+    uint64_t places = l->tail + 1;
+    struct buf *ring = calloc(places, sizeof *ring);
     uint64_t count = 0;
     uint64_t seq = 0;
     int rc = 1;
-    struct buf line = {0};
-    if (l->tail > 0 && ring == NULL) {
+    if (ring == NULL) {
         return print_failure(l->app, EXIT_USAGE, NULL, "-n %llu is too much to remember",
-                           (unsigned long long)l->tail);
+                             (unsigned long long)l->tail);
     }
     while (rc == 1) {
-        buf_clear(&line);
-        rc = pump_read_line(l->pump, &line, &seq);
-        if (rc == 1 && ring != NULL) {
-            struct buf oldest = ring[count % l->tail];
-            ring[count++ % l->tail] = line;
-            line = oldest;
-        }
+        struct buf *line = &ring[count % places];
+        buf_clear(line);
+        rc = pump_read_line(l->pump, line, &seq);
+        count += rc == 1 ? 1 : 0;
     }
-    uint64_t first = count > l->tail ? count - l->tail : 0;
-    for (uint64_t i = first; i < count; i++) {
-        print_fd(STDOUT_FILENO, buf_span(&ring[i % l->tail]));
+    for (uint64_t i = count > l->tail ? count - l->tail : 0; i < count; i++) {
+        print_fd(STDOUT_FILENO, buf_span(&ring[i % places]));
     }
-    for (uint64_t i = 0; i < l->tail; i++) {
+    for (uint64_t i = 0; i < places; i++) {
         buf_fini(&ring[i]);
     }
-    buf_fini(&line);
     free(ring);
     return rc;
 }

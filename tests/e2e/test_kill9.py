@@ -47,7 +47,11 @@ command = {FX} ignore-term
             if pid_alive(pid):
                 os.kill(pid, signal.SIGKILL)
             client.wait(20)
-            wait_until(lambda: not self.marked(), f"every process gone in run {run}", 5)
+            try:
+                wait_until(lambda: not self.marked(), f"every process gone in run {run}", 5)
+            except AssertionError as error:
+                left = [open(f"/proc/{p}/cmdline").read().replace("\0", " ") for p in self.marked()]
+                raise AssertionError(f"{error}, {end * 1000:.0f} ms after the lock: {left}") from None
 
     def test_the_next_command_sweeps_what_is_left_when_shims_die_too(self):
         self.tree()
