@@ -218,8 +218,11 @@ class StackTest(unittest.TestCase):
         return self.roadie("logs", *args).out
 
     def server_pid(self):
-        lock = json.loads((self.state_dir() / "lock").read_text())
-        return lock["pid"]
+        """The pid in the lock file; 0 while it is being written."""
+        try:
+            return json.loads((self.state_dir() / "lock").read_text())["pid"]
+        except ValueError:
+            return 0
 
 
 def main():

@@ -44,7 +44,7 @@ command = {FX} ignore-term
                 wait_until(lambda: False, "a random moment", end)
             except AssertionError:
                 pass
-            pid = self.server_pid()
+            pid = wait_until(self.server_pid, "a whole lock file", 10)
             if pid_alive(pid):
                 os.kill(pid, signal.SIGKILL)
             client.wait(20)
