@@ -124,6 +124,7 @@ struct logstore {
     uint64_t head_checked_ns;
     uint64_t lost_retry_ns;
     size_t grown_bytes;
+    int relay[2]; /* see channel.h; -1: none */
     bool no_move; /* splice does not work on this file system */
     uint64_t now_ns;
     uint64_t wall_ns;

@@ -4,6 +4,7 @@
  * Who calls it.               pump.c.
  * The one invariant.          What was read is noted or counted as lost; a full disk never stops the reading.
  */
+#include <assert.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -99,31 +100,40 @@ static int64_t take_by_copy(struct logstore *s, struct stream *st)
     return n;
 }
 
+/* What could not be moved from the relay to the file goes the other way, which counts what is lost. */
+static void relay_empty(struct logstore *s, struct stream *st, size_t left)
+{
+    while (left > 0) {
+        ssize_t n = read(s->relay[0], s->buffer, left < PUMP_BUFFER ? left : PUMP_BUFFER);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        assert(n > 0); /* it holds left bytes, and nobody else reads it */
+        store_buffer(s, st, (size_t)n);
+        left -= (size_t)n;
+    }
+}
+
 static int64_t take_by_move(struct logstore *s, struct stream *st)
 {
     struct segments *segments = st->run->home->segments;
-    for (;;) {
-        if (segments_ready(segments, s->now_ns) < 0) {
-            return take_by_copy(s, st);
-        }
+    int64_t got = channel_take(st->fd, s->relay, MOVE_MAX);
+    size_t left = got > 0 ? (size_t)got : 0;
+    while (left > 0) {
+        int code = segments_ready(segments, s->now_ns);
         size_t room = segments_room(segments);
-        int64_t n = channel_move(st->fd, segments_fd(segments), segments_offset(segments),
-                                 room < MOVE_MAX ? room : MOVE_MAX);
-        if (n > 0) {
-            note(s, st, (size_t)n, 0);
-            return n;
+        int64_t n = code < 0 ? code
+                             : channel_put(s->relay, segments_fd(segments), segments_offset(segments),
+                                           left < room ? left : room);
+        if (n <= 0) {
+            s->no_move = s->no_move || n == -ENOSYS;
+            relay_empty(s, st, left);
+            break;
         }
-        if (n == 0 || n == -EAGAIN) {
-            return n;
-        }
-        if (n == -ENOSYS) {
-            s->no_move = true;
-            return take_by_copy(s, st);
-        }
-        if (!pump_make_room(s, segments, (int)-n)) {
-            return take_by_copy(s, st);
-        }
+        note(s, st, (size_t)n, 0);
+        left -= (size_t)n;
     }
+    return got;
 }
 
 static void grow(struct logstore *s, struct stream *st)
@@ -164,7 +174,7 @@ static void plan_next(struct logstore *s, struct stream *st, size_t got)
 
 void stream_serve(struct logstore *s, struct stream *st)
 {
-    bool copy = st->pty || s->no_move || matcher_waits(st->run->matcher);
+    bool copy = st->pty || s->no_move || s->relay[0] < 0 || matcher_waits(st->run->matcher);
     int64_t got = copy ? take_by_copy(s, st) : take_by_move(s, st);
     if (got > 0) {
         if (st->run->cut_due_ns > 0) {
