@@ -39,6 +39,7 @@ struct stream { /* L */
     unsigned quick; /* small reads in quick succession so far */
     size_t capacity;
     uint64_t due_ns;
+    uint64_t pace_ns;
     uint64_t last_ns;
     struct match_line line;
 };
