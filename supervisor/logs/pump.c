@@ -157,17 +157,20 @@ static void active_serve(struct logstore *s)
 
 static int wait_ms(const struct logstore *s)
 {
-    int timeout = -1;
+    uint64_t due_ns = UINT64_MAX;
     for (size_t i = 0; i < s->active_count; i++) {
         if (s->active[i]->phase == STREAM_HOT) {
             return 0;
         }
-        timeout = 1;
+        due_ns = s->active[i]->due_ns < due_ns ? s->active[i]->due_ns : due_ns;
     }
-    if (timeout < 0 && s->cutting > 0) {
-        timeout = 100;
+    if (due_ns != UINT64_MAX) {
+        return due_ns <= s->now_ns ? 0 : (int)((due_ns - s->now_ns) / 1000000 + 1);
     }
-    return timeout < 0 && s->lost_retry_ns > 0 ? 1000 : timeout;
+    if (s->cutting > 0) {
+        return 100;
+    }
+    return s->lost_retry_ns > 0 ? 1000 : -1;
 }
 
 static void head_publish(struct logstore *s)

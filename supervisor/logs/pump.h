@@ -39,6 +39,7 @@ struct stream { /* L */
     unsigned quick; /* small reads in quick succession so far */
     size_t capacity;
     uint64_t due_ns;
+    uint64_t pace_ns;
     uint64_t last_ns;
     struct match_line line;
 };
@@ -124,6 +125,7 @@ struct logstore {
     uint64_t head_checked_ns;
     uint64_t lost_retry_ns;
     size_t grown_bytes;
+    int relay[2]; /* see channel.h; -1: none */
     bool no_move; /* splice does not work on this file system */
     uint64_t now_ns;
     uint64_t wall_ns;

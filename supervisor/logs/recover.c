@@ -158,6 +158,15 @@ static int record_put(const struct pair *p, struct summary *sum, struct index_re
     return 0;
 }
 
+/* Whose the bytes without a record are is not known: most likely of whoever wrote last and has not ended. */
+static uint8_t stream_guess(const struct summary *sum)
+{
+    if (sum->stream != 0 && (sum->ended & sum->stream) == 0) {
+        return sum->stream;
+    }
+    return (sum->ended & LOG_OUT) == 0 ? LOG_OUT : LOG_ERR;
+}
+
 static int segment_mend(const struct pair *p, uint32_t run, uint64_t *head)
 {
     struct summary sum = {0};
@@ -171,7 +180,7 @@ static int segment_mend(const struct pair *p, uint32_t run, uint64_t *head)
         uint64_t left = p->log_size - sum.data_end;
         struct index_record record = {.offset = sum.data_end,
                                       .len = left > INT32_MAX ? INT32_MAX : (uint32_t)left,
-                                      .stream = sum.stream > 0 ? sum.stream : (uint8_t)LOG_OUT};
+                                      .stream = stream_guess(&sum)};
         code = record_put(p, &sum, &record, head);
     }
     for (unsigned stream = LOG_OUT; code == 0 && stream <= LOG_ERR; stream <<= 1) {

@@ -129,6 +129,11 @@ static void store_free(struct logstore *s)
     if (s->head_fd >= 0) {
         (void)close(s->head_fd);
     }
+    for (int i = 0; i < 2; i++) {
+        if (s->relay[i] >= 0) {
+            (void)close(s->relay[i]);
+        }
+    }
     poller_close(s->poller);
     uv_mutex_destroy(&s->lock);
     mem_free(s->active);
@@ -142,6 +147,10 @@ int logstore_open(uv_loop_t *loop, const char *dir, struct logstore **out, struc
     struct logstore *s = mem_calloc(1, sizeof(*s));
     s->dir = mem_strdup(dir);
     s->head_fd = -1;
+    if (channel_relay(s->relay) < 0) {
+        s->relay[0] = -1;
+        s->relay[1] = -1;
+    }
     s->buffer = mem_calloc(1, PUMP_BUFFER);
     s->commands_end = &s->commands;
     s->reports_end = &s->reports;
