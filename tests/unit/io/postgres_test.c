@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/probe.h"
 #include "io/postgres.h"
 #include "io/postgres_error.h"
 #include "io/postgres_url.h"
@@ -394,6 +395,50 @@ static void test_the_environment_is_forgotten(void **state)
     assert_string_equal(getenv("XPGHOST"), "stays");
 }
 
+static void on_answer(void *ctx, const struct probe_answer *a)
+{
+    struct seen *s = ctx;
+    (void)snprintf(s->text, sizeof s->text, "%s", a->text);
+    s->done = a->verdict == PROBE_PASS || strstr(a->text, s->first) != NULL;
+    s->error = (int)a->verdict;
+}
+
+static void probe(struct seen *s, const char *url, pid_t root, const char *until)
+{
+    uv_loop_t loop;
+    struct probe *p = NULL;
+    struct spec_ready spec = {.kind = READY_POSTGRES, .text = "postgres", .host = "localhost",
+                              .port = server.peer.port, .url = url};
+    struct probe_opts opts = {.spec = &spec, .tree_root = root};
+    *s = (struct seen){0};
+    (void)snprintf(s->first, sizeof s->first, "%s", until);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(probe_open(&loop, &opts, on_answer, s, &p, NULL), 0);
+    assert_true(peer_run(&loop, &s->done, 5000));
+    probe_close(p);
+    assert_int_equal(peer_loop_close(&loop), 0);
+}
+
+static void test_the_probe_is_ready_at_select_1_of_its_own_server(void **state)
+{
+    (void)state;
+    char url[256];
+    struct seen s;
+    struct peer bystander;
+    NEED_SERVER();
+    url_for(url, sizeof url, "localhost", "postgres");
+    probe(&s, url, server.peer.pid, "-");
+    assert_int_equal(s.error, PROBE_PASS);
+    assert_string_equal(s.text, "SELECT 1");
+    url_for(url, sizeof url, "localhost", "absent");
+    probe(&s, url, server.peer.pid, "database \"absent\" does not exist");
+    assert_int_equal(s.error, PROBE_FAIL);
+    peer_start(&bystander, &(struct peer_opts){.kind = PEER_SILENT});
+    probe(&s, url, bystander.pid, "somebody else listens");
+    assert_int_equal(s.error, PROBE_STRANGER);
+    peer_stop(&bystander);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_each_refusal_has_its_class),
         cmocka_unit_test(test_full_servers_and_notices),
         cmocka_unit_test(test_a_cancelled_call_leaves_nothing),
+        cmocka_unit_test(test_the_probe_is_ready_at_select_1_of_its_own_server),
     };
     return cmocka_run_group_tests(tests, NULL, stop_server);
 }

@@ -11,6 +11,7 @@
 #include "engine/probe.h"
 #include "io/redis.h"
 #include "peer.h"
+#include "process/reaper.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,17 +53,43 @@ static bool ask(const struct spec_ready *spec, pid_t root, uint64_t interval_ms,
     uv_loop_t loop;
     struct probe *p = NULL;
     struct fault why = {0};
+    extern char **environ;
     struct probe_opts opts = {.spec = spec, .tree_root = root, .any_owner = root == 0,
-                              .interval_ms = interval_ms};
+                              .envp = environ, .interval_ms = interval_ms};
+    struct reaper *reaper = NULL;
     assert_int_equal(uv_loop_init(&loop), 0);
+    if (spec->kind == READY_EXEC) {
+        assert_int_equal(reaper_open(&loop, &reaper), 0);
+    }
     int code = probe_open(&loop, &opts, on_answer, s, &p, &why);
     assert_string_equal(fault_text(&why), "");
     assert_int_equal(code, 0);
     bool came = peer_run(&loop, &s->done, ms);
     print_message("%s: %d %s\n", spec->text, s->verdict, s->text);
     probe_close(p);
+    if (reaper != NULL) {
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
+        reaper_close(reaper);
+    }
     assert_int_equal(peer_loop_close(&loop), 0);
     return came;
+}
+
+/* The root of a tree that has nothing to do with the peers. */
+static struct peer bystander;
+
+static int start_bystander(void **state)
+{
+    (void)state;
+    peer_start(&bystander, &(struct peer_opts){.kind = PEER_SILENT});
+    return 0;
+}
+
+static int stop_bystander(void **state)
+{
+    (void)state;
+    peer_stop(&bystander);
+    return 0;
 }
 
 static struct spec_ready http_spec(uint16_t port, char *url, size_t size)
@@ -145,7 +172,7 @@ static void test_a_stranger_on_either_family_is_named_and_never_connected_to(voi
                                            .text = "HTTP/1.1 200 OK\r\n\r\n"});
         struct spec_ready spec = http_spec(p.port, url, sizeof url);
         struct seen s = {.until = "somebody else"};
-        assert_true(ask(&spec, getpid(), 0, &s, 3000));
+        assert_true(ask(&spec, bystander.pid, 0, &s, 3000));
         assert_int_equal(s.verdict, PROBE_STRANGER);
         assert_string_equal(s.stranger, addresses[i]);
         assert_int_equal(s.answers, 1);
@@ -253,7 +280,7 @@ static void test_redis_is_ready_at_pong_only(void **state)
     s = (struct seen){0};
     assert_true(ask(&spec, 0, 0, &s, 3000));
     s = (struct seen){.until = "somebody else"};
-    assert_true(ask(&spec, getpid(), 0, &s, 3000));
+    assert_true(ask(&spec, bystander.pid, 0, &s, 3000));
     peer_stop(&p);
     static const char *const locked[] = {"--requirepass", "secret", NULL};
     assert_true(peer_redis(&p, locked));
@@ -558,5 +585,5 @@ int main(void)
         cmocka_unit_test(test_a_probe_at_rest_wakes_nobody),
         cmocka_unit_test(test_an_open_port_is_reported_within_milliseconds),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, start_bystander, stop_bystander);
 }
