@@ -1,8 +1,7 @@
 /*
- * What this room is for.      Stage two of a probe: one attempt to speak the protocol, in people's words.
- * What it may touch.          the bridges of io, process/command.
- * Who calls it.               probe.c
- * The one invariant.          Every attempt that was started ends in one probe_settle, unless dropped.
+ * What this room is for.      Stage two of a probe: one attempt to speak the protocol, in people's
+ * words. What it may touch.          the bridges of io, process/command. Who calls it. probe.c The
+ * one invariant.          Every attempt that was started ends in one probe_settle, unless dropped.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +20,8 @@ enum {
 uint64_t probe_timeout_ms(const struct probe *p)
 {
     enum ready_kind kind = p->opts.spec->kind;
-    return kind == READY_DOCKET || kind == READY_POSTGRES ? PROBE_SLOW_TIMEOUT_MS : PROBE_TIMEOUT_MS;
+    return kind == READY_DOCKET || kind == READY_POSTGRES ? PROBE_SLOW_TIMEOUT_MS
+                                                          : PROBE_TIMEOUT_MS;
 }
 
 void probe_settle_error(struct probe *p, int error, const char *text)
@@ -198,16 +198,19 @@ static void on_command_result(void *ctx, const struct command_result *result)
     const char *words = say_clean(line, sizeof line, last_line(result->out, result->err));
     const char *colon = words[0] != '\0' ? ": " : "";
     if (result->error != 0) {
-        (void)snprintf(text, sizeof text, "%.100s: %s", p->opts.spec->argv[0], say_errno(result->error));
+        (void)snprintf(text, sizeof text, "%.100s: %s", p->opts.spec->argv[0],
+                       say_errno(result->error));
     } else if (result->timed_out) {
         (void)say_no_answer(text, sizeof text, probe_timeout_ms(p));
     } else if (result->signal != 0) {
-        (void)snprintf(text, sizeof text, "killed by SIG%s%s%s", signal_name(result->signal), colon, words);
+        (void)snprintf(text, sizeof text, "killed by SIG%s%s%s", signal_name(result->signal), colon,
+                       words);
     } else {
-        (void)snprintf(text, sizeof text, "exit %d%s%s", result->code, result->code != 0 ? colon : "",
-                       result->code != 0 ? words : "");
+        (void)snprintf(text, sizeof text, "exit %d%s%s", result->code,
+                       result->code != 0 ? colon : "", result->code != 0 ? words : "");
     }
-    bool pass = result->error == 0 && !result->timed_out && result->signal == 0 && result->code == 0;
+    bool pass =
+        result->error == 0 && !result->timed_out && result->signal == 0 && result->code == 0;
     probe_settle(p, pass ? PROBE_PASS : PROBE_FAIL, text, false);
 }
 

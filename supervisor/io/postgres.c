@@ -2,7 +2,8 @@
  * What this room is for.      One Postgres connection and one query by libpq's asynchronous calls.
  * What it may touch.          libpq, libuv; names by resolve.
  * Who calls it.               the postgres probe; checks later.
- * The one invariant.          No poll handle is active while libpq runs: it may swap the socket under its number.
+ * The one invariant.          No poll handle is active while libpq runs: it may swap the socket
+ * under its number.
  */
 #include "io/postgres.h"
 
@@ -27,13 +28,13 @@ struct postgres_call {
     struct resolve *resolve;
     struct postgres_url url;
     PGconn *conn;
-    PGresult *result;    /* the first of the query */
+    PGresult *result; /* the first of the query */
     char *query;
     postgres_fn done;
     void *ctx;
     uint64_t started_ns;
     uint64_t timeout_ms;
-    bool querying;       /* connected, query sent */
+    bool querying; /* connected, query sent */
     bool closing;
 };
 
@@ -52,7 +53,8 @@ int postgres_start(uv_loop_t *loop, const struct postgres_request *request, post
     if (code == 0 && request->timeout_ms == 0) {
         code = fault_set(why, -EINVAL, "a request needs a deadline");
     }
-    if (code == 0 && call->url.host != NULL && address == NULL && address_is_numeric(call->url.host)) {
+    if (code == 0 && call->url.host != NULL && address == NULL &&
+        address_is_numeric(call->url.host)) {
         address = call->url.host;
     }
     if (code == 0 && call->url.host != NULL && address == NULL) {
@@ -98,8 +100,8 @@ void postgres_forget_environment(void)
         const char *entry = environ[i];
         size_t len = strcspn(entry, "=");
         char name[128];
-        if (strncmp(entry, "PG", 2) == 0 && fmt_into(name, sizeof name, "%.*s", (int)len, entry) == 0 &&
-            unsetenv(name) == 0) {
+        if (strncmp(entry, "PG", 2) == 0 &&
+            fmt_into(name, sizeof name, "%.*s", (int)len, entry) == 0 && unsetenv(name) == 0) {
             i = 0; /* the list has moved */
         } else {
             i++;
@@ -211,7 +213,8 @@ static void on_resolved(void *ctx, int error, char (*addresses)[RESOLVE_SIZE], s
     struct postgres_call *call = ctx;
     call->resolve = NULL;
     if (error != 0) {
-        finish_error(call, error, error == -EAGAIN ? "name servers do not answer" : "host name not found");
+        finish_error(call, error,
+                     error == -EAGAIN ? "name servers do not answer" : "host name not found");
         return;
     }
     set_addresses(call, addresses, count);

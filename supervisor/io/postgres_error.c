@@ -1,7 +1,6 @@
 /*
- * What this room is for.      Says in one line what a Postgres, or what stands in its place, objects to.
- * What it may touch.          base only; pure.
- * Who calls it.               postgres.c
+ * What this room is for.      Says in one line what a Postgres, or what stands in its place,
+ * objects to. What it may touch.          base only; pure. Who calls it.               postgres.c
  * The one invariant.          The password never leaves here.
  */
 #include "io/postgres_error.h"
@@ -63,7 +62,8 @@ static const char *find_state(const char *message, const char **words)
 
 static int error_of_system(const char *message)
 {
-    static const int known[] = {ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENOENT};
+    static const int known[] = {ECONNREFUSED, ECONNRESET,  ETIMEDOUT,
+                                EHOSTUNREACH, ENETUNREACH, ENOENT};
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         if (strstr(message, strerror(known[i])) != NULL) {
             return -known[i];

@@ -2,7 +2,8 @@
  * What this room is for.      From a DATABASE_URL to the parameters of one libpq connection.
  * What it may touch.          libpq's parser; looks whether certificate files exist.
  * Who calls it.               postgres.c; guards and checks later.
- * The one invariant.          The target that was judged is the target that is contacted, at least as safely.
+ * The one invariant.          The target that was judged is the target that is contacted, at least
+ * as safely.
  */
 #include "io/postgres_url.h"
 
@@ -19,10 +20,25 @@
 
 /* Parameters that this libpq need not know: of newer ones, and of other clients. */
 static const char *const dropped[] = {
-    "sslnegotiation", "require_auth", "sslcertmode", "load_balance_hosts", "gssdelegation",
-    "prepared_statement_cache_size", "statement_cache_size", "prepared_statement_name_func",
-    "command_timeout", "timeout", "server_settings", "pool_timeout", "pool_size", "max_overflow",
-    "pgbouncer", "connection_limit", "schema", "connect_timeout", "async_fallback",
+    "sslnegotiation",
+    "require_auth",
+    "sslcertmode",
+    "load_balance_hosts",
+    "gssdelegation",
+    "prepared_statement_cache_size",
+    "statement_cache_size",
+    "prepared_statement_name_func",
+    "command_timeout",
+    "timeout",
+    "server_settings",
+    "pool_timeout",
+    "pool_size",
+    "max_overflow",
+    "pgbouncer",
+    "connection_limit",
+    "schema",
+    "connect_timeout",
+    "async_fallback",
 };
 
 static bool is_listed(struct span word, const char *const *list, size_t count)
@@ -197,8 +213,8 @@ static const char *system_certificates(void)
 
 static int set_tls(struct postgres_url *u, struct fault *why)
 {
-    static const char *const modes[] = {"disable", "allow", "prefer", "require", "verify-ca",
-                                        "verify-full"};
+    static const char *const modes[] = {"disable", "allow",     "prefer",
+                                        "require", "verify-ca", "verify-full"};
     const char *mode = postgres_url_get(u, "sslmode");
     const char *root = postgres_url_get(u, "sslrootcert");
     const char *hostaddr = postgres_url_get(u, "hostaddr");

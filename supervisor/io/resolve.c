@@ -20,7 +20,8 @@ struct resolve {
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list);
 
-int resolve_start(uv_loop_t *loop, const char *host, resolve_fn done, void *ctx, struct resolve **out)
+int resolve_start(uv_loop_t *loop, const char *host, resolve_fn done, void *ctx,
+                  struct resolve **out)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct resolve *r = mem_calloc(1, sizeof *r);

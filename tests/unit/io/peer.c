@@ -266,8 +266,9 @@ bool peer_redis(struct peer *p, const char *const *extra)
     char port[16];
     p->port = peer_free_port("127.0.0.1");
     (void)snprintf(port, sizeof port, "%u", (unsigned)p->port);
-    const char *argv[40] = {"redis-server", "--port", port, "--bind", "127.0.0.1",
-                            "--save", "", "--appendonly", "no", "--daemonize", "no"};
+    const char *argv[40] = {"redis-server", "--port",      port, "--bind",
+                            "127.0.0.1",    "--save",      "",   "--appendonly",
+                            "no",           "--daemonize", "no"};
     size_t n = 11;
     for (size_t i = 0; extra != NULL && extra[i] != NULL && n < COUNT_OF(argv) - 1; i++) {
         argv[n++] = extra[i];

@@ -48,14 +48,18 @@ static void on_answer(void *ctx, const struct probe_answer *a)
     }
 }
 
-static bool ask(const struct spec_ready *spec, pid_t root, uint64_t interval_ms, struct seen *s, unsigned ms)
+static bool ask(const struct spec_ready *spec, pid_t root, uint64_t interval_ms, struct seen *s,
+                unsigned ms)
 {
     uv_loop_t loop;
     struct probe *p = NULL;
     struct fault why = {0};
     extern char **environ;
-    struct probe_opts opts = {.spec = spec, .tree_root = root, .any_owner = root == 0,
-                              .envp = environ, .interval_ms = interval_ms};
+    struct probe_opts opts = {.spec = spec,
+                              .tree_root = root,
+                              .any_owner = root == 0,
+                              .envp = environ,
+                              .interval_ms = interval_ms};
     struct reaper *reaper = NULL;
     assert_int_equal(uv_loop_init(&loop), 0);
     if (spec->kind == READY_EXEC) {
@@ -104,7 +108,8 @@ static void test_http_passes_on_the_accepted_status_and_body(void **state)
     (void)state;
     struct peer p;
     char url[128];
-    peer_start(&p, &(struct peer_opts){.kind = PEER_SAY, .text = "HTTP/1.1 200 OK\r\n\r\n{\"ok\":true}"});
+    peer_start(
+        &p, &(struct peer_opts){.kind = PEER_SAY, .text = "HTTP/1.1 200 OK\r\n\r\n{\"ok\":true}"});
     struct spec_ready spec = http_spec(p.port, url, sizeof url);
     struct seen s = {0};
     assert_true(ask(&spec, p.pid, 0, &s, 3000));
@@ -191,7 +196,8 @@ static void test_our_v4_listener_beside_a_stranger_on_v6_is_a_conflict(void **st
     struct peer other;
     char url[128];
     peer_start(&ours, &(struct peer_opts){.kind = PEER_SAY, .text = "HTTP/1.1 200 OK\r\n\r\n"});
-    peer_start(&other, &(struct peer_opts){.kind = PEER_SILENT, .address = "::1", .port = ours.port});
+    peer_start(&other,
+               &(struct peer_opts){.kind = PEER_SILENT, .address = "::1", .port = ours.port});
     struct spec_ready spec = http_spec(ours.port, url, sizeof url);
     struct seen s = {.until = "[::1]"};
     assert_true(ask(&spec, ours.pid, 0, &s, 3000));
@@ -255,7 +261,8 @@ static void test_tcp_passes_once_the_port_is_open(void **state)
     (void)state;
     struct peer p;
     peer_start(&p, &(struct peer_opts){.kind = PEER_SILENT, .delay_ms = 200});
-    struct spec_ready spec = {.kind = READY_TCP, .text = "tcp", .host = "localhost", .port = p.port};
+    struct spec_ready spec = {
+        .kind = READY_TCP, .text = "tcp", .host = "localhost", .port = p.port};
     struct seen s = {0};
     assert_true(ask(&spec, p.pid, 0, &s, 3000));
     assert_int_equal(s.answers, 2);
@@ -403,8 +410,12 @@ static void test_docket_wants_a_fresh_worker_of_its_own_tree(void **state)
     peer_start(&worker, &(struct peer_opts){.kind = PEER_SILENT});
     assert_int_equal(gethostname(host, sizeof host - 1), 0);
     (void)snprintf(url, sizeof url, "redis://localhost:%u", (unsigned)p.port);
-    struct spec_ready spec = {.kind = READY_DOCKET, .text = "docket plyr", .host = "localhost",
-                              .port = p.port, .url = url, .docket = "plyr"};
+    struct spec_ready spec = {.kind = READY_DOCKET,
+                              .text = "docket plyr",
+                              .host = "localhost",
+                              .port = p.port,
+                              .url = url,
+                              .docket = "plyr"};
     struct seen s = {.until = "no worker of docket plyr"};
     assert_true(ask(&spec, getpid(), 0, &s, 3000));
     beat(url, "elsewhere#12", 0);
@@ -444,7 +455,8 @@ static void test_exec_passes_on_exit_0_and_quotes_its_last_line(void **state)
         enum probe_verdict verdict;
     } cases[] = {
         {"exit 0", "exit 0", PROBE_PASS},
-        {"echo first >&2; printf 'not \\033[31myet\\n' >&2; exit 3", "exit 3: not [31myet", PROBE_FAIL},
+        {"echo first >&2; printf 'not \\033[31myet\\n' >&2; exit 3", "exit 3: not [31myet",
+         PROBE_FAIL},
         {"kill -TERM $$", "killed by SIGTERM", PROBE_FAIL},
         {"exec sleep 60", "no answer in 2s", PROBE_FAIL},
     };
@@ -514,7 +526,8 @@ static void test_an_open_port_is_reported_within_milliseconds(void **state)
     (void)state;
     enum { ROUNDS = 100 };
     uint64_t late_us[ROUNDS];
-    uint64_t *listened = mmap(NULL, sizeof *listened, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t *listened =
+        mmap(NULL, sizeof *listened, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(listened != MAP_FAILED);
     for (unsigned i = 0; i < ROUNDS; i++) {
         uv_loop_t loop;
@@ -537,8 +550,8 @@ static void test_an_open_port_is_reported_within_milliseconds(void **state)
         peer_stop(&p);
     }
     qsort(late_us, ROUNDS, sizeof late_us[0], by_size);
-    print_message("port open -> PASS: p50 %.2f ms, p99 %.2f ms\n", (double)late_us[ROUNDS / 2] / 1e3,
-                  (double)late_us[ROUNDS * 99 / 100] / 1e3);
+    print_message("port open -> PASS: p50 %.2f ms, p99 %.2f ms\n",
+                  (double)late_us[ROUNDS / 2] / 1e3, (double)late_us[ROUNDS * 99 / 100] / 1e3);
     assert_true(late_us[ROUNDS / 2] < 15000); /* with sanitizers, beside other tests */
     (void)munmap(listened, sizeof *listened);
 }
@@ -556,7 +569,8 @@ static void test_a_probe_at_rest_wakes_nobody(void **state)
     struct probe_opts opts = {.spec = &spec, .tree_root = p.pid};
     assert_int_equal(uv_loop_init(&loop), 0);
     assert_int_equal(probe_open(&loop, &opts, on_answer, &s, &probe, NULL), 0);
-    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0); /* returns: nothing is waited for any more */
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT),
+                     0); /* returns: nothing is waited for any more */
     assert_int_equal(s.passes, 1);
     probe_close(probe);
     assert_int_equal(peer_loop_close(&loop), 0);
