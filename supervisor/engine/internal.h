@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/policy.h"
 #include "engine/probe.h"
+#include "io/http.h"
 #include "logs/store.h"
 #include "logs/view.h"
 #include "process/command.h"
@@ -171,6 +172,7 @@ struct engine {
     struct logstore *store;
     struct secrets_file *secrets;
     struct reaper *reaper;
+    struct http *http;           /* shared by all probes */
     struct job *jobs;
     bool down;                   /* everything is being stopped */
     bool down_now;

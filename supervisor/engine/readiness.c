@@ -92,6 +92,7 @@ static void open_probe(struct run_probe *rp, struct run *run, const struct spec_
         .envp = run->envp != NULL ? run->envp : run->svc->engine->opts.environ,
         .directory = run->spec->directory,
         .interval_ms = interval_ms,
+        .http = run->svc->engine->http,
     };
     struct fault why = {0};
     if (probe_open(run->svc->engine->opts.loop, &opts, answer, rp, &rp->probe, &why) != 0) {
