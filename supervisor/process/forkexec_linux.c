@@ -1,7 +1,8 @@
 /*
  * What this room is for.      vfork with a function for a child (see forkexec.h), on Linux.
  * What it may touch.          libc only; runs in the server and in the shim.
- * The one invariant.          No signal handler of ours ever runs in the child: all signals are blocked around vfork.
+ * The one invariant.          No signal handler of ours ever runs in the child: all signals are
+ * blocked around vfork.
  */
 #include "process/forkexec.h"
 

@@ -1,8 +1,9 @@
 /*
- * What this room is for.      Listening sockets of one port (sock_diag, else /proc/net/tcp) and the process that holds one.
- * What it may touch.          A netlink socket for the length of a call, /proc. Connects to nothing.
- * Who calls it.               engine (readiness, conflicts), ui (`port`)
- * The one invariant.          A socket is known by its inode; a process owns it when one of its descriptors is that inode.
+ * What this room is for.      Listening sockets of one port (sock_diag, else /proc/net/tcp) and the
+ * process that holds one. What it may touch.          A netlink socket for the length of a call,
+ * /proc. Connects to nothing. Who calls it.               engine (readiness, conflicts), ui
+ * (`port`) The one invariant.          A socket is known by its inode; a process owns it when one
+ * of its descriptors is that inode.
  */
 #include "process/listeners.h"
 
@@ -156,8 +157,8 @@ static int find_by_table(const char *path, bool v6, uint16_t port, struct found 
         unsigned long long inode = 0;
         unsigned char address[16];
         unsigned found_port = 0;
-        int fields = sscanf(line, " %*d: %79s %*s %x %*s %*s %*s %u %*d %llu", local, &state, &uid,
-                            &inode);
+        int fields =
+            sscanf(line, " %*d: %79s %*s %x %*s %*s %*s %u %*d %llu", local, &state, &uid, &inode);
         if (fields == 4 && state == TCP_STATE_LISTEN &&
             parse_address(local, v6 ? 4 : 1, address, &found_port) && found_port == port) {
             found_add(out, v6, address, port, (uid_t)uid, inode);

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Waiting for every child of the server, and ending those that a lost shim left to us.
- * What it may touch.          waitpid, kill of unwatched children. No knowledge of services.
- * Who calls it.               proc.c, command.c; the server opens and closes it.
- * The one invariant.          A pid is signalled only while it is our unreaped child, or listed below one.
+ * What this room is for.      Waiting for every child of the server, and ending those that a lost
+ * shim left to us. What it may touch.          waitpid, kill of unwatched children. No knowledge of
+ * services. Who calls it.               proc.c, command.c; the server opens and closes it. The one
+ * invariant.          A pid is signalled only while it is our unreaped child, or listed below one.
  */
 #include "process/reaper.h"
 
@@ -182,7 +182,8 @@ unsigned reaper_strays(struct reaper *r, pid_t *pid)
     return (unsigned)count;
 }
 
-/* A stray and everything below it; what it leaves becomes our child and has its turn in the next pass. */
+/* A stray and everything below it; what it leaves becomes our child and has its turn in the next
+ * pass. */
 static void kill_below(pid_t stray, pid_t *below)
 {
     int count = tree_list(stray, below, CHILDREN_MAX);
@@ -234,9 +235,8 @@ void reaper_close(struct reaper *r)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct reaper *r = handle->type == UV_SIGNAL
-                           ? CONTAINER_OF(handle, struct reaper, child_signal)
-                           : CONTAINER_OF(handle, struct reaper, sweep_timer);
+    struct reaper *r = handle->type == UV_SIGNAL ? CONTAINER_OF(handle, struct reaper, child_signal)
+                                                 : CONTAINER_OF(handle, struct reaper, sweep_timer);
     if (--r->open_handles == 0) {
         mem_free(r->watches.items);
         mem_free(r->tolerated.items);

@@ -1,4 +1,5 @@
-/* The parts of fx, the one badly behaved child of all tests: a table of sub-commands (fx.c) and their doers. */
+/* The parts of fx, the one badly behaved child of all tests: a table of sub-commands (fx.c) and
+ * their doers. */
 #ifndef ROADIE_TESTS_FX_H
 #define ROADIE_TESTS_FX_H
 

@@ -46,7 +46,9 @@ static void await(int fd, int count)
 
 static void daemon_below(int told, int children)
 {
-    if (fork() != 0) {
+    pid_t pid = fork();
+    if (pid != 0) {
+        (void)waitpid(pid, NULL, 0);
         return;
     }
     (void)setsid();

@@ -3,8 +3,8 @@
  *
  *   lone_server SHIM COUNT [--farewell FILE TOMBSTONE] PROGRAM WORDS…
  *
- * Starts COUNT runs of PROGRAM under SHIM and lives until all are gone. With --farewell each run's last wish is
- * `sh -c 'echo gone >> FILE'`.
+ * Starts COUNT runs of PROGRAM under SHIM and lives until all are gone. With --farewell each run's
+ * last wish is `sh -c 'echo gone >> FILE'`.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +89,8 @@ int main(int argc, char **argv)
     char *farewell[] = {shell, flag, command, NULL};
     const char *tombstone = NULL;
     if (argc < 4) {
-        (void)fprintf(stderr, "usage: lone_server SHIM COUNT [--farewell FILE TOMBSTONE] PROGRAM WORDS…\n");
+        (void)fprintf(stderr,
+                      "usage: lone_server SHIM COUNT [--farewell FILE TOMBSTONE] PROGRAM WORDS…\n");
         return 2;
     }
     long count = strtol(argv[2], NULL, 10);
@@ -104,7 +105,8 @@ int main(int argc, char **argv)
         return 1;
     }
     for (long i = 0; i < count; i++) {
-        if (start(&loop, argv[1], words, tombstone != NULL ? farewell : NULL, tombstone, &slots[i]) != 0) {
+        if (start(&loop, argv[1], words, tombstone != NULL ? farewell : NULL, tombstone,
+                  &slots[i]) != 0) {
             return 1;
         }
     }
