@@ -1,4 +1,5 @@
-/* What a crash leaves: files cut at random places are put in order, and nothing that was stored is lost. */
+/* What a crash leaves: files cut at random places are put in order, and nothing that was stored is
+ * lost. */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -41,7 +42,8 @@ static void raw_read(const struct harness *h, struct buf *out)
     struct logreader *reader = NULL;
     buf_clear(out);
     buf_reserve(out, 1);
-    if (logreader_open(&(struct logreader_opts){.dir = h->dir, .from = LOG_FROM_START}, &reader, NULL) != 0) {
+    if (logreader_open(&(struct logreader_opts){.dir = h->dir, .from = LOG_FROM_START}, &reader,
+                       NULL) != 0) {
         return;
     }
     while (logreader_raw(reader, out, 1000) > 0) {
@@ -135,12 +137,14 @@ static void test_a_line_that_a_crash_left_unfinished_is_ended(void **state)
     harness_init(&h);
     store_some(&h);
     file_path(&h, "00000001.idx", idx, sizeof(idx));
-    /* Without its last two records: ends, and perhaps the bytes, whose stream must then be guessed. */
+    /* Without its last two records: ends, and perhaps the bytes, whose stream must then be guessed.
+     */
     assert_int_equal(truncate(idx, size_of(idx) - 2 * (off_t)sizeof(struct index_record)), 0);
     harness_open(&h);
     harness_close(&h);
     struct buf lines = {0};
-    read_lines(&(struct logreader_opts){.dir = h.dir, .from = LOG_FROM_START, .follow = true}, &lines);
+    read_lines(&(struct logreader_opts){.dir = h.dir, .from = LOG_FROM_START, .follow = true},
+               &lines);
     assert_non_null(strstr(lines.ptr, "web:out:unfinished…\n"));
     buf_fini(&lines);
     harness_fini(&h);

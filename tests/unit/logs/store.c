@@ -1,4 +1,5 @@
-/* The store with real pipes, threads and a loop: nothing lost, torn or reordered; ends, patterns, PTYs. */
+/* The store with real pipes, threads and a loop: nothing lost, torn or reordered; ends, patterns,
+ * PTYs. */
 #include "harness.h"
 
 #include <errno.h>
@@ -79,7 +80,8 @@ static void *follower_main(void *arg)
     struct logreader *reader = NULL;
     struct log_line line;
     uint64_t deadline = clock_mono_ns() + 40000000000u;
-    if (logreader_open(&(struct logreader_opts){.dir = f->dir, .follow = true}, &reader, NULL) != 0) {
+    if (logreader_open(&(struct logreader_opts){.dir = f->dir, .follow = true}, &reader, NULL) !=
+        0) {
         f->wrong = true;
         return NULL;
     }
@@ -213,7 +215,8 @@ static void test_a_terminal_is_read_to_its_end(void **state)
         struct buf got = {0};
         char *only[] = {name, NULL};
         assert_int_equal(
-            logreader_open(&(struct logreader_opts){.dir = h.dir, .services = only}, &reader, NULL), 0);
+            logreader_open(&(struct logreader_opts){.dir = h.dir, .services = only}, &reader, NULL),
+            0);
         while (logreader_raw(reader, &got, 100000) > 0) {
             continue;
         }
@@ -231,7 +234,8 @@ static void test_a_pattern_matches_once_across_chunks_colours_and_prompts(void *
     (void)state;
     struct harness h;
     struct run r;
-    char *patterns[] = {(char[]){"listening on \\d+$"}, (char[]){"^ready>"}, (char[]){"never"}, NULL};
+    char *patterns[] = {(char[]){"listening on \\d+$"}, (char[]){"^ready>"}, (char[]){"never"},
+                        NULL};
     harness_init(&h);
     harness_open(&h);
     run_open(&h, &r, "web", &(struct logrun_opts){.patterns = patterns});
