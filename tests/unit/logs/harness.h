@@ -50,6 +50,10 @@ void run_open(struct harness *h, struct run *r, const char *service,
 void run_finish(struct run *r);
 /* Runs the loop until *flag or 20 s have passed, which fails. */
 void wait_flag(struct harness *h, const bool *flag);
+/* Until the store's head has reached seq; fails after 20 s. */
+void wait_stored(struct harness *h, uint64_t seq);
+/* One millisecond of waiting for a condition, with the loop served. */
+void wait_step(struct harness *h, uint64_t *deadline_ns);
 void write_all(int fd, const void *bytes, size_t len);
 
 /* All lines as "SERVICE:STREAM:text\n", partial ones with "…" at the end. */

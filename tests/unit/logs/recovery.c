@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "logs/format.h"
 
 static void file_path(const struct harness *h, const char *name, char *out, size_t size)
@@ -27,10 +26,7 @@ static void store_some(struct harness *h)
         (void)snprintf(text, sizeof(text), "line %d of the first run\n", i);
         uint64_t before = logstore_head(h->store);
         write_all(i % 5 == 0 ? r.err_fd : r.out_fd, text, strlen(text));
-        uint64_t until = clock_mono_ns() + 10000000000u;
-        while (logstore_head(h->store) == before) {
-            assert_true(clock_mono_ns() < until);
-        }
+        wait_stored(h, before + strlen(text));
     }
     write_all(r.out_fd, "unfinished", 10);
     run_finish(&r);

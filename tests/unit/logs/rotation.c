@@ -14,8 +14,6 @@
 #include <sys/mount.h>
 #endif
 
-#include "base/clock.h"
-
 struct counted {
     uint64_t lines;
     uint64_t first;
@@ -112,9 +110,7 @@ static void test_a_viewer_that_lags_loses_nothing_and_its_segments_go_when_it_ha
     harness_open(&h);
     run_open(&h, &r, "web", &small);
     numbered_put(r.out_fd, 0, 1000);
-    while (logstore_head(h.store) < 47000) {
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
-    }
+    wait_stored(&h, 47000);
     assert_int_equal(
         logreader_open(&(struct logreader_opts){.dir = h.dir, .follow = true}, &reader, NULL), 0);
     count_some(reader, &c, 500); /* stops in the middle, as one that is stuck in a write */
@@ -252,14 +248,13 @@ static void test_a_full_disk_never_blocks_a_service_and_every_byte_is_accounted_
     run_open(&h, &r, "web", NULL);
     numbered_put(r.out_fd, 0, 10000);
     sent += 470000;
-    while (logstore_head(h.store) < sent) {
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
-    }
+    wait_stored(&h, sent);
     disk_fill(filler);
     numbered_put(r.out_fd, 10000, 40000);
     sent += 40000 * 47;
+    uint64_t deadline_ns = 0;
     while (logstore_lost(h.store) == 0) {
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
+        wait_step(&h, &deadline_ns);
     }
     assert_int_equal(unlink(filler), 0);
     numbered_put(r.out_fd, 50000, 10000);
