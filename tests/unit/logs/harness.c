@@ -147,7 +147,7 @@ void wait_step(struct harness *h, uint64_t *deadline_ns)
     *deadline_ns = *deadline_ns > 0 ? *deadline_ns : clock_mono_ns() + 20000000000u;
     assert_true(clock_mono_ns() < *deadline_ns);
     (void)uv_run(&h->loop, UV_RUN_NOWAIT);
-    (void)nanosleep(&step, NULL);
+    (void)nanosleep(&step, NULL); /* allowed: the step of a wait for a condition */
 }
 
 void wait_stored(struct harness *h, uint64_t seq)
