@@ -172,9 +172,6 @@ void peer_start(struct peer *p, const struct peer_opts *opts)
             close(ready[1]);
             nap_ms(opts->delay_ms);
         }
-        if (opts->listened_ns != NULL) {
-            *opts->listened_ns = clock_mono_ns();
-        }
         (void)listen(fd, 64);
         if (opts->delay_ms == 0) {
             close(ready[1]);
