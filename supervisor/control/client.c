@@ -118,9 +118,13 @@ static int greet(struct client *c, uint64_t until_ms, struct fault *why)
     }
     json_t *hello = json_object_get(message, "hello");
     if (hello == NULL) {
-        rc = fault_set(why, -EPROTO, "%s", json_string_value(json_object_get(message, "refused")) != NULL
-                           ? json_string_value(json_object_get(message, "refused"))
-                           : "the server does not greet");
+        const char *refused = json_string_value(json_object_get(message, "refused"));
+        if (refused != NULL) {
+            (void)fault_set(why, -EINVAL, "%s", refused);
+            rc = -ECANCELED;
+        } else {
+            rc = fault_set(why, -EPROTO, "the server does not greet");
+        }
         json_decref(message);
         return rc;
     }
@@ -289,7 +293,10 @@ int client_boot(const struct place *place, const struct boot_opts *opts, struct 
             return 0;
         }
         client_close(c);
-        /* Another `up` was quicker: its server is ours as well. */
+        if (rc != -ECANCELED) {
+            break;
+        }
+        /* Another `up` was quicker: its server is ours as well, unless it has just ended. */
         if (client_connect(place, out, NULL) == 0) {
             return 0;
         }

@@ -245,9 +245,11 @@ void server_tell_progress(struct server *s)
         if (!svc_state_is_alive(snap.state)) {
             continue;
         }
-        json_t *row = json_pack("{s:s, s:s, s:s, s:i}", "name", snap.name, "state",
-                                svc_state_name(snap.state), "what", snap.note, "processes",
-                                (int)snap.usage.processes);
+        json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", snap.name, "state",
+                                svc_state_name(snap.state), "what",
+                                snap.stop_signal != NULL ? snap.stop_signal : snap.note, "processes",
+                                (int)snap.usage.processes, "left_ms",
+                                snap.left_ms > 0 ? json_integer((json_int_t)snap.left_ms) : json_null());
         for (struct pending *p = s->pendings; p != NULL; p = p->next) {
             if (p->session != NULL) {
                 json_t *message = json_pack("{s:I, s:O}", "id", p->id, "progress", row);

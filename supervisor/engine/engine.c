@@ -28,8 +28,11 @@ void engine_touch(struct engine *e)
     e->dirty = true;
 }
 
-static void post(struct svc *svc, enum svc_event event, uint32_t run, uint32_t arm,
-                 const char *fmt, va_list args)
+static void post(struct svc *svc, enum svc_event event, uint32_t run, uint32_t arm, const char *fmt,
+                 va_list args) __attribute__((format(printf, 5, 0)));
+
+static void post(struct svc *svc, enum svc_event event, uint32_t run, uint32_t arm, const char *fmt,
+                 va_list args)
 {
     struct engine *e = svc->engine;
     if (e->queue_head + e->queue_count == e->queue_cap) {
@@ -65,6 +68,9 @@ void run_post(struct run *run, enum svc_event event, const char *fmt, ...)
     post(run->svc, event, run->number, 0, fmt, args);
     va_end(args);
 }
+
+static void post_timer(struct svc *svc, enum svc_event event, const char *fmt, ...)
+    ATTR_PRINTF(3, 4);
 
 static void post_timer(struct svc *svc, enum svc_event event, const char *fmt, ...)
 {
@@ -349,6 +355,10 @@ int engine_open(const struct engine_opts *opts, struct engine **out, struct faul
         return rc;
     }
     e->reaper = reaper_of(opts->loop);
+    rc = http_open(opts->loop, &e->http, why);
+    if (rc != 0) {
+        abort(); /* curl cannot even begin: nothing here would work */
+    }
     (void)uv_prepare_init(opts->loop, &e->prepare);
     (void)uv_check_init(opts->loop, &e->check);
     (void)uv_timer_init(opts->loop, &e->down_timer);
@@ -529,6 +539,7 @@ static void on_store_closed(void *ctx)
 {
     struct engine *e = ctx;
     secrets_close(e->secrets);
+    http_close(e->http);
     jobs_fini(e);
     events_fini(e);
     for (size_t i = 0; i < e->count; i++) {

@@ -149,6 +149,8 @@ struct svc_snapshot {
     struct tree_usage usage;     /* zero unless asked for */
     const char *url;
     const char *container;       /* its name, or NULL */
+    const char *stop_signal;     /* STOPPING, KILLING: what was last sent, else NULL */
+    uint64_t left_ms;            /* STOPPING: until the next rung of the ladder; 0: none comes */
     uint64_t waiting_ms;         /* of the last start: WAITING, then STARTING until READY or DONE */
     uint64_t starting_ms;
     uint64_t started_wall_ns;    /* when WAITING began */

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/policy.h"
 #include "engine/probe.h"
+#include "io/http.h"
 #include "logs/store.h"
 #include "logs/view.h"
 #include "process/command.h"
@@ -52,6 +53,7 @@ struct run {
     struct container *container;
     struct notify *notify;
     struct run_probe *ready;
+    const char **early;        /* by ready line: what was seen before the probes were open, or NULL */
     struct run_probe *alive;
     size_t alive_count;
     bool adopted;              /* nothing of ours runs */
@@ -171,6 +173,7 @@ struct engine {
     struct logstore *store;
     struct secrets_file *secrets;
     struct reaper *reaper;
+    struct http *http;           /* shared by all probes */
     struct job *jobs;
     bool down;                   /* everything is being stopped */
     bool down_now;

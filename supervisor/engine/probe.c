@@ -1,8 +1,9 @@
 /*
- * What this room is for.      One readiness or liveness condition: when to look, when to ask, what to report.
- * What it may touch.          process/listeners by probe_target, the bridges by probe_ask; one timer.
- * Who calls it.               the engine, one a line of `ready` or `alive`.
- * The one invariant.          At most one attempt is in flight, and none at a listener that is not ours.
+ * What this room is for.      One readiness or liveness condition: when to look, when to ask, what
+ * to report. What it may touch.          process/listeners by probe_target, the bridges by
+ * probe_ask; one timer. Who calls it.               the engine, one a line of `ready` or `alive`.
+ * The one invariant.          At most one attempt is in flight, and none at a listener that is not
+ * ours.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,12 +16,12 @@
 enum {
     LOOK_MIN_MS = 2,
     LOOK_MAX_MS = 100,
-    LOOK_SHARE = 100,      /* looking takes turns of 1 % of the time waited */
+    LOOK_SHARE = 100, /* looking takes turns of 1 % of the time waited */
     ASK_MIN_MS = 20,
     ASK_MAX_MS = 1000,
-    ASK_SHARE = 5,         /* asking in turns of 20 % of it: some thirty attempts in the first 5 s */
+    ASK_SHARE = 5, /* asking in turns of 20 % of it: some thirty attempts in the first 5 s */
     EXEC_MIN_MS = 100,
-    STRANGER_MS = 20,      /* between two looks at a stranger */
+    STRANGER_MS = 20, /* between two looks at a stranger */
 };
 
 static void on_probe_timer(uv_timer_t *timer);
@@ -171,7 +172,8 @@ static void report(struct probe *p, enum probe_verdict verdict, const char *text
     p->answer(p->ctx, &answer);
 }
 
-/* Sets the timer for what comes after an answer. Before the report, whose receiver may close or restart. */
+/* Sets the timer for what comes after an answer. Before the report, whose receiver may close or
+ * restart. */
 static void schedule_next(struct probe *p, enum probe_verdict verdict, uint64_t retry_ms)
 {
     if (is_fed(p->opts.spec->kind)) {
@@ -187,8 +189,8 @@ static void schedule_next(struct probe *p, enum probe_verdict verdict, uint64_t 
     }
 }
 
-static void conclude(struct probe *p, enum probe_verdict verdict, const char *text, uint64_t took_ms,
-                     bool listening, uint64_t retry_ms)
+static void conclude(struct probe *p, enum probe_verdict verdict, const char *text,
+                     uint64_t took_ms, bool listening, uint64_t retry_ms)
 {
     schedule_next(p, verdict, retry_ms);
     if (p->done) {
@@ -257,7 +259,8 @@ static void see_nothing(struct probe *p)
     conclude(p, PROBE_FAIL, text, 0, false, look_delay_ms(p));
 }
 
-/* Between fork and exec, or while a socket is handed over, the holder may not be visible: look twice. */
+/* Between fork and exec, or while a socket is handed over, the holder may not be visible: look
+ * twice. */
 static void see_stranger(struct probe *p, const struct listener *l)
 {
     if (p->suspect_inode != l->inode) {
@@ -268,8 +271,8 @@ static void see_stranger(struct probe *p, const struct listener *l)
     char text[PROBE_TEXT_MAX];
     bool v6 = strchr(l->address, ':') != NULL;
     p->stranger = *l;
-    (void)snprintf(text, sizeof text, "somebody else listens on %s%s%s:%u", v6 ? "[" : "", l->address,
-                   v6 ? "]" : "", (unsigned)l->port);
+    (void)snprintf(text, sizeof text, "somebody else listens on %s%s%s:%u", v6 ? "[" : "",
+                   l->address, v6 ? "]" : "", (unsigned)l->port);
     uint64_t look_ms = look_delay_ms(p);
     conclude(p, PROBE_STRANGER, text, 0, false, look_ms < STRANGER_MS ? STRANGER_MS : look_ms);
 }

@@ -1,13 +1,13 @@
 /*
- * What this room is for.      Stage two of a probe: one attempt to speak the protocol, in people's words.
- * What it may touch.          the bridges of io, process/command.
- * Who calls it.               probe.c
- * The one invariant.          Every attempt that was started ends in one probe_settle, unless dropped.
+ * What this room is for.      Stage two of a probe: one attempt to speak the protocol, in people's
+ * words. What it may touch.          the bridges of io, process/command. Who calls it. probe.c The
+ * one invariant.          Every attempt that was started ends in one probe_settle, unless dropped.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "engine/probe_internal.h"
 #include "io/say.h"
 
@@ -20,7 +20,8 @@ enum {
 uint64_t probe_timeout_ms(const struct probe *p)
 {
     enum ready_kind kind = p->opts.spec->kind;
-    return kind == READY_DOCKET || kind == READY_POSTGRES ? PROBE_SLOW_TIMEOUT_MS : PROBE_TIMEOUT_MS;
+    return kind == READY_DOCKET || kind == READY_POSTGRES ? PROBE_SLOW_TIMEOUT_MS
+                                                          : PROBE_TIMEOUT_MS;
 }
 
 void probe_settle_error(struct probe *p, int error, const char *text)
@@ -149,6 +150,82 @@ static int ask_http(struct probe *p, const char *address, struct fault *why)
     return http_start(p->http, &request, on_http_reply, p, &p->attempt.http, why);
 }
 
+/* ---- postgres ---- */
+
+static void on_postgres_result(void *ctx, const struct postgres_result *result)
+{
+    struct probe *p = ctx;
+    p->attempt.postgres = NULL;
+    if (result->error != 0) {
+        probe_settle_error(p, result->error, result->error_text);
+    } else {
+        probe_settle(p, PROBE_PASS, "SELECT 1", true);
+    }
+}
+
+static int ask_postgres(struct probe *p, const char *address, struct fault *why)
+{
+    struct postgres_request request = {
+        .url = p->opts.spec->url,
+        .query = "SELECT 1",
+        .timeout_ms = probe_timeout_ms(p),
+        .connect_address = address,
+    };
+    return postgres_start(p->loop, &request, on_postgres_result, p, &p->attempt.postgres, why);
+}
+
+/* ---- exec ---- */
+
+/* The last line that it wrote, stderr before stdout. */
+static struct span last_line(struct span out, struct span err)
+{
+    struct span text = span_trim(err);
+    text = text.len > 0 ? text : span_trim(out);
+    for (size_t i = text.len; i > 0; i--) {
+        if (text.ptr[i - 1] == '\n') {
+            return (struct span){.ptr = text.ptr + i, .len = text.len - i};
+        }
+    }
+    return text;
+}
+
+static void on_command_result(void *ctx, const struct command_result *result)
+{
+    struct probe *p = ctx;
+    char text[PROBE_TEXT_MAX];
+    char line[128];
+    p->attempt.command = NULL;
+    const char *words = say_clean(line, sizeof line, last_line(result->out, result->err));
+    const char *colon = words[0] != '\0' ? ": " : "";
+    if (result->error != 0) {
+        (void)snprintf(text, sizeof text, "%.100s: %s", p->opts.spec->argv[0],
+                       say_errno(result->error));
+    } else if (result->timed_out) {
+        (void)say_no_answer(text, sizeof text, probe_timeout_ms(p));
+    } else if (result->signal != 0) {
+        (void)snprintf(text, sizeof text, "killed by SIG%s%s%s", signal_name(result->signal), colon,
+                       words);
+    } else {
+        (void)snprintf(text, sizeof text, "exit %d%s%s", result->code,
+                       result->code != 0 ? colon : "", result->code != 0 ? words : "");
+    }
+    bool pass =
+        result->error == 0 && !result->timed_out && result->signal == 0 && result->code == 0;
+    probe_settle(p, pass ? PROBE_PASS : PROBE_FAIL, text, false);
+}
+
+static int ask_exec(struct probe *p, struct fault *why)
+{
+    struct command_opts opts = {
+        .argv = p->opts.spec->argv,
+        .envp = p->opts.envp,
+        .directory = p->opts.directory,
+        .timeout_ms = probe_timeout_ms(p),
+        .output_max = EXEC_OUTPUT_MAX,
+    };
+    return command_start(p->loop, &opts, on_command_result, p, &p->attempt.command, why);
+}
+
 /* ---- all ---- */
 
 int probe_ask(struct probe *p, const char *address, struct fault *why)
@@ -163,7 +240,9 @@ int probe_ask(struct probe *p, const char *address, struct fault *why)
     case READY_DOCKET:
         return probe_ask_docket(p, why);
     case READY_POSTGRES:
+        return ask_postgres(p, address, why);
     case READY_EXEC:
+        return ask_exec(p, why);
     case READY_LOG:
     case READY_NOTIFY:
     case READY_DELAY:
@@ -179,5 +258,9 @@ void probe_drop(struct probe *p)
     p->asking = false;
     http_cancel(attempt.http);
     redis_cancel(attempt.redis);
+    postgres_cancel(attempt.postgres);
+    if (attempt.command != NULL) {
+        command_cancel(attempt.command);
+    }
     wire_close(attempt.wire);
 }

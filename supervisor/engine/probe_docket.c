@@ -1,8 +1,8 @@
 /*
- * What this room is for.      The docket kind: a worker of the service's own tree with a fresh heartbeat.
- * What it may touch.          io/redis, process/listeners for ancestry.
- * Who calls it.               probe_ask.c
- * The one invariant.          Another service's worker, or another machine's, never counts.
+ * What this room is for.      The docket kind: a worker of the service's own tree with a fresh
+ * heartbeat. What it may touch.          io/redis, process/listeners for ancestry. Who calls it.
+ * probe_ask.c The one invariant.          Another service's worker, or another machine's, never
+ * counts.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -71,15 +71,19 @@ static void judge(struct probe *p, const redisReply *list)
         (void)say_clean(name, sizeof name, (struct span){.ptr = member->str, .len = member->len});
         if (is_own_worker(p, member->str)) {
             bool fresh = beat >= oldest;
-            (void)snprintf(text, sizeof text, "worker %s, heartbeat %s ago", name, age_text);
-            probe_settle(p, fresh ? PROBE_PASS : PROBE_FAIL, fresh ? text : "worker without a heartbeat",
-                         true);
+            if (fresh) {
+                (void)snprintf(text, sizeof text, "worker %s, heartbeat %s ago", name, age_text);
+            } else {
+                (void)snprintf(text, sizeof text, "the last heartbeat of its worker is %s old",
+                               age_text);
+            }
+            probe_settle(p, fresh ? PROBE_PASS : PROBE_FAIL, text, true);
             return;
         }
     }
     if (name[0] != '\0') {
-        (void)snprintf(text, sizeof text, "docket %s has a worker, but not of this service (%s)", docket,
-                       name);
+        (void)snprintf(text, sizeof text, "docket %s has a worker, but not of this service (%s)",
+                       docket, name);
     } else {
         (void)snprintf(text, sizeof text, "no worker of docket %s", docket);
     }

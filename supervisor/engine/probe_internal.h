@@ -31,20 +31,21 @@ struct probe {
     struct probe_opts opts;
     probe_fn answer;
     void *ctx;
-    struct http *http;          /* opts.http, or our own */
-    uv_timer_t timer;           /* one meaning: the next step is due; its closing frees the probe */
+    struct http *http; /* opts.http, or our own */
+    uv_timer_t timer;  /* one meaning: the next step is due; its closing frees the probe */
     struct target target;
     struct probe_attempt attempt;
     bool asking;
-    bool done;                  /* passed, and not alive: silent */
+    bool done; /* passed, and not alive: silent */
     bool closing;
-    uint64_t waiting_since_ns;  /* since opened or restarted: slows the looking */
-    uint64_t asking_since_ns;   /* since the first attempt at this listener: slows the asking; 0: none yet */
-    uint64_t ask_after_ns;      /* back-off */
-    uint64_t asked_inode;       /* the listener of the last attempt */
-    uint64_t asked_ns;          /* when the attempt in flight began; alive: when the round began */
+    uint64_t waiting_since_ns; /* since opened or restarted: slows the looking */
+    uint64_t asking_since_ns; /* since the first attempt at this listener: slows the asking; 0: none
+                                 yet */
+    uint64_t ask_after_ns;    /* back-off */
+    uint64_t asked_inode;     /* the listener of the last attempt */
+    uint64_t asked_ns;        /* when the attempt in flight began; alive: when the round began */
     uint64_t round_ns;
-    uint64_t suspect_inode;     /* a stranger seen once: confirmed by a second look */
+    uint64_t suspect_inode; /* a stranger seen once: confirmed by a second look */
     struct listener stranger;
     bool reported;
     enum probe_verdict last_verdict;
@@ -52,8 +53,8 @@ struct probe {
     char fed_text[PROBE_TEXT_MAX];
 };
 
-/* Starts one attempt; address: numeric, or NULL to let the bridge resolve. Ends in probe_settle, never before
- * return; a start that fails is said by why. */
+/* Starts one attempt; address: numeric, or NULL to let the bridge resolve. Ends in probe_settle,
+ * never before return; a start that fails is said by why. */
 int probe_ask(struct probe *p, const char *address, struct fault *why) ATTR_MUST_CHECK;
 int probe_ask_redis(struct probe *p, const char *address, struct fault *why) ATTR_MUST_CHECK;
 int probe_ask_docket(struct probe *p, struct fault *why) ATTR_MUST_CHECK;

@@ -42,7 +42,8 @@ static void on_redis_result(void *ctx, const struct redis_result *result)
                            odd ? "not Redis (no PONG)" : short_error(result->error_text));
         return;
     }
-    /* A user that may not ask INFO gets an error there: then the PONG, which LOADING would deny, decides. */
+    /* A user that may not ask INFO gets an error there: then the PONG, which LOADING would deny,
+     * decides. */
     if (info != NULL && info->type == REDIS_REPLY_STRING &&
         strstr(info->str, "\r\nloading:1") != NULL) {
         probe_settle(p, PROBE_FAIL, "LOADING", true);

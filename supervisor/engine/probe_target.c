@@ -2,7 +2,8 @@
  * What this room is for.      Stage one of a probe: who would answer on this port, and is it ours.
  * What it may touch.          process/listeners; connects to nothing.
  * Who calls it.               probe.c
- * The one invariant.          A stranger on any address that a client may reach is never overlooked.
+ * The one invariant.          A stranger on any address that a client may reach is never
+ * overlooked.
  */
 #include "engine/probe_target.h"
 

@@ -103,6 +103,19 @@ static void fill_run(struct engine *e, const struct svc *svc, bool with_usage, s
     }
 }
 
+static void fill_ladder(const struct svc *svc, struct svc_snapshot *out)
+{
+    if (svc->state == SVC_KILLING) {
+        out->stop_signal = "KILL";
+    } else if (svc->state == SVC_STOPPING && svc->run != NULL && !svc->run->exited &&
+               svc->rung < svc->run->spec->stop_count) {
+        out->stop_signal = signal_name(svc->run->spec->stop[svc->rung].signal);
+        out->left_ms = uv_is_active((const uv_handle_t *)&svc->timer)
+                           ? uv_timer_get_due_in(&svc->timer)
+                           : 0;
+    }
+}
+
 static const char *note_of(struct engine *e, const struct svc *svc, const struct svc_snapshot *out)
 {
     if (out->adopted) {
@@ -171,6 +184,7 @@ void engine_snapshot(struct engine *e, size_t index, bool with_usage, struct svc
         out->ready_target = spec->ready_count > 0 ? spec->ready[0].text : "";
         out->ready_took_ms = svc->ready_took_ms;
     }
+    fill_ladder(svc, out);
     out->note = note_of(e, svc, out);
 }
 
@@ -197,7 +211,9 @@ void engine_why(struct engine *e, size_t index,
         if (dep->state != SVC_READY && dep->state != SVC_DONE) {
             char what[96];
             (void)snprintf(what, sizeof what, "needs %s: %s", dep->name, svc_state_name(dep->state));
-            row(ctx, dep->state_wall_ns, what, dep->answer[0] != '\0' ? dep->answer : dep->cause);
+            bool asked = dep->state == SVC_STARTING || dep->state == SVC_UNHEALTHY;
+            row(ctx, dep->state_wall_ns, what,
+                asked && dep->answer[0] != '\0' ? dep->answer : dep->cause);
         }
     }
     unsigned known = svc->history_count < SVC_HISTORY ? svc->history_count : SVC_HISTORY;

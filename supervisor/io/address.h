@@ -5,9 +5,10 @@
 #include <stdbool.h>
 
 enum address_place {
-    ADDRESS_LOOPBACK,  /* localhost, *.localhost, 127.0.0.0/8, ::1, 0.0.0.0, :: */
-    ADDRESS_OWN,       /* the numeric address of an interface of this machine */
-    ADDRESS_PRIVATE,   /* numeric and private, link-local, or a name without dots, *.local, *.internal */
+    ADDRESS_LOOPBACK, /* localhost, *.localhost, 127.0.0.0/8, ::1, 0.0.0.0, :: */
+    ADDRESS_OWN,      /* the numeric address of an interface of this machine */
+    ADDRESS_PRIVATE, /* numeric and private, link-local, or a name without dots, *.local, *.internal
+                      */
     ADDRESS_ELSEWHERE,
 };
 

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Drives one curl multi from a uv loop: sockets, its timer, finished transfers.
- * What it may touch.          libcurl, libuv.
- * Who calls it.               http_call.c (requests), wire.c (byte pipes); the server opens one a loop.
- * The one invariant.          curl is only called from the loop's own callbacks, never from curl's.
+ * What this room is for.      Drives one curl multi from a uv loop: sockets, its timer, finished
+ * transfers. What it may touch.          libcurl, libuv. Who calls it.               http_call.c
+ * (requests), wire.c (byte pipes); the server opens one a loop. The one invariant.          curl is
+ * only called from the loop's own callbacks, never from curl's.
  */
 #include "io/http_job.h"
 
@@ -10,7 +10,8 @@
 
 #include "base/mem.h"
 
-/* A socket that curl watches. Freed in its close callback, after curl has let go of the descriptor. */
+/* A socket that curl watches. Freed in its close callback, after curl has let go of the descriptor.
+ */
 struct http_socket {
     uv_poll_t poll;
     struct http *http;
@@ -76,7 +77,8 @@ static void on_socket_closed(uv_handle_t *handle)
     mem_free(s);
 }
 
-/* Hands finished transfers to their jobs. A job may add, remove and even close the client while it runs. */
+/* Hands finished transfers to their jobs. A job may add, remove and even close the client while it
+ * runs. */
 static void http_drain(struct http *h)
 {
     int left = 0;
@@ -110,8 +112,9 @@ static void on_socket_poll(uv_poll_t *poll, int status, int events)
     struct http *h = s->http;
     int bits = 0;
     if (status < 0) {
-        /* libuv says error alone and stops watching, though a last answer may be there to read: with the
-         * wanted direction beside the error, curl reads it and then finds the error by itself. */
+        /* libuv says error alone and stops watching, though a last answer may be there to read:
+         * with the wanted direction beside the error, curl reads it and then finds the error by
+         * itself. */
         bits = CURL_CSELECT_ERR;
         events = s->events;
     }

@@ -2,7 +2,8 @@
  * What this room is for.      One HTTP request: its options, its bounded answer, its end.
  * What it may touch.          libcurl through http_job.
  * Who calls it.               probes now; GitHub, Cloudflare and R2 later.
- * The one invariant.          No more than body_max and HEADERS_MAX bytes of an answer are ever kept.
+ * The one invariant.          No more than body_max and HEADERS_MAX bytes of an answer are ever
+ * kept.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,10 +36,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx);
 static size_t on_header(char *bytes, size_t size, size_t count, void *ctx);
 static void call_free(struct http_call *call);
 
-#define SET(option, value) \
-    do { \
-        CURLcode set_rc = curl_easy_setopt(easy, (option), (value)); \
-        rc = rc == CURLE_OK ? set_rc : rc; \
+#define SET(option, value)                                                                         \
+    do {                                                                                           \
+        CURLcode set_rc = curl_easy_setopt(easy, (option), (value));                               \
+        rc = rc == CURLE_OK ? set_rc : rc;                                                         \
     } while (0)
 
 /* A header list of curl's; a body has no content type but the caller's, and no "Expect". */

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      One curl handle: the options that everything sets, and errors in our words.
- * What it may touch.          libcurl; the environment's proxy and certificate variables, as curl's tool does.
- * Who calls it.               http_call.c, wire.c.
- * The one invariant.          Certificates are always verified; a target on this machine meets no proxy.
+ * What this room is for.      One curl handle: the options that everything sets, and errors in our
+ * words. What it may touch.          libcurl; the environment's proxy and certificate variables, as
+ * curl's tool does. Who calls it.               http_call.c, wire.c. The one invariant.
+ * Certificates are always verified; a target on this machine meets no proxy.
  */
 #include "io/http_job.h"
 
@@ -18,10 +18,10 @@
 #include "io/say.h"
 
 /* Collects the first failure of a run of options. */
-#define SET(easy, option, value) \
-    do { \
-        CURLcode set_rc = curl_easy_setopt((easy), (option), (value)); \
-        rc = rc == CURLE_OK ? set_rc : rc; \
+#define SET(easy, option, value)                                                                   \
+    do {                                                                                           \
+        CURLcode set_rc = curl_easy_setopt((easy), (option), (value));                             \
+        rc = rc == CURLE_OK ? set_rc : rc;                                                         \
     } while (0)
 
 static const char *env_value(const char *name)

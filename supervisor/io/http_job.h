@@ -1,6 +1,6 @@
 /*
- * What requests and byte pipes share: one curl easy handle in the client's multi. Private to http.c,
- * http_call.c and wire.c.
+ * What requests and byte pipes share: one curl easy handle in the client's multi. Private to
+ * http.c, http_call.c and wire.c.
  */
 #ifndef ROADIE_IO_HTTP_JOB_H
 #define ROADIE_IO_HTTP_JOB_H
@@ -22,17 +22,17 @@ typedef void (*http_job_fn)(struct http_job *job, CURLcode result);
 
 struct http_job {
     struct http *http;
-    CURL *easy;          /* NULL once finished with */
-    http_job_fn done;    /* the transfer (of a pipe: the connecting) has ended */
+    CURL *easy;       /* NULL once finished with */
+    http_job_fn done; /* the transfer (of a pipe: the connecting) has ended */
     uint64_t started_ns;
     uint64_t timeout_ms;
     struct curl_slist *connect_to;
-    bool attached;       /* in the multi */
+    bool attached; /* in the multi */
     char detail[CURL_ERROR_SIZE];
 };
 
-/* Makes the handle with the options that everything sets: no signals, no stall in DNS, deadline, proxies,
- * certificates. url must be http or https. connect_address: numeric, or NULL. */
+/* Makes the handle with the options that everything sets: no signals, no stall in DNS, deadline,
+ * proxies, certificates. url must be http or https. connect_address: numeric, or NULL. */
 int http_job_init(struct http_job *job, struct http *h, const char *url, uint64_t timeout_ms,
                   const char *connect_address, http_job_fn done, struct fault *why) ATTR_MUST_CHECK;
 int http_job_start(struct http_job *job, struct fault *why) ATTR_MUST_CHECK;

@@ -2,7 +2,8 @@
  * What this room is for.      One Redis conversation: AUTH, SELECT and a pipeline, then goodbye.
  * What it may touch.          wire (transport), hiredis as codec only.
  * Who calls it.               the redis and docket probes; checks later.
- * The one invariant.          The result is reported once, and never more than resp.h allows is stored.
+ * The one invariant.          The result is reported once, and never more than resp.h allows is
+ * stored.
  */
 #include "io/redis.h"
 
@@ -25,15 +26,15 @@ struct redis_call {
     redisReader *reader;
     redis_fn done;
     void *ctx;
-    struct buf request;    /* all commands, formatted; may hold a password until sent */
-    size_t greeting;       /* replies to AUTH and SELECT, before those of the caller */
-    bool authed;           /* the first greeting is that of AUTH */
-    size_t expected;       /* greeting included */
+    struct buf request; /* all commands, formatted; may hold a password until sent */
+    size_t greeting;    /* replies to AUTH and SELECT, before those of the caller */
+    bool authed;        /* the first greeting is that of AUTH */
+    size_t expected;    /* greeting included */
     size_t seen;
     struct resp_guard guard;
     redisReply **replies;
     size_t reply_count;
-    int error;             /* of a reply (NOAUTH, LOADING): reported when all have come */
+    int error; /* of a reply (NOAUTH, LOADING): reported when all have come */
     char text[SAY_MAX];
     char head[HEAD_BYTES];
     size_t head_len;
@@ -77,7 +78,8 @@ static int add_greeting(struct redis_call *call, const struct redis_url *url, st
 {
     int code = 0;
     if (url->password != NULL && url->user != NULL) {
-        code = add_command(call, (const char *const[]){"AUTH", url->user, url->password, NULL}, why);
+        code =
+            add_command(call, (const char *const[]){"AUTH", url->user, url->password, NULL}, why);
     } else if (url->password != NULL) {
         /* Not AUTH "" password: the server takes that for an unknown user. */
         code = add_command(call, (const char *const[]){"AUTH", url->password, NULL}, why);
@@ -123,7 +125,8 @@ int redis_start(struct http *h, const struct redis_request *request, redis_fn do
     call->done = done;
     call->ctx = ctx;
     call->reader = redisReaderCreate();
-    code = call->reader == NULL ? fault_set(why, -ENOMEM, "hiredis") : add_greeting(call, &url, why);
+    code =
+        call->reader == NULL ? fault_set(why, -ENOMEM, "hiredis") : add_greeting(call, &url, why);
     for (size_t i = 0; code == 0 && request->commands[i] != NULL; i++) {
         code = add_command(call, request->commands[i], why);
     }
@@ -218,7 +221,8 @@ static void note_error(struct redis_call *call, const redisReply *reply, bool gr
         return;
     }
     if (call->authed && call->seen == 0) {
-        /* A server without a password takes any client: "AUTH called without any password configured". */
+        /* A server without a password takes any client: "AUTH called without any password
+         * configured". */
         if (strstr(reply->str, "without any password") == NULL) {
             call_fail(call, -EACCES, reply);
         }
@@ -283,7 +287,8 @@ static void on_wire_ended(void *ctx, int error, const char *text)
     }
     if (error == 0) {
         error = -ECONNRESET;
-        text = call->head_len > 0 ? "closed in the middle of its answer" : "closed without an answer";
+        text =
+            call->head_len > 0 ? "closed in the middle of its answer" : "closed without an answer";
     }
     finish(call, error, text);
 }

@@ -81,8 +81,8 @@ static int parse_host(struct redis_url *u, struct span place, struct fault *why)
 {
     struct span host = place;
     struct span port = {0};
-    const char *bracket = place.len > 0 && place.ptr[0] == '[' ? memchr(place.ptr, ']', place.len)
-                                                               : NULL;
+    const char *bracket =
+        place.len > 0 && place.ptr[0] == '[' ? memchr(place.ptr, ']', place.len) : NULL;
     if (bracket != NULL) {
         size_t len = (size_t)(bracket - place.ptr);
         host = (struct span){.ptr = place.ptr + 1, .len = len - 1};

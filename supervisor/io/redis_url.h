@@ -10,11 +10,11 @@
 
 struct redis_url {
     char host[256];
-    uint16_t port;       /* 6379 when left out */
+    uint16_t port; /* 6379 when left out */
     bool tls;
     unsigned db;
-    char *user;          /* percent-decoded, or NULL */
-    char *password;      /* likewise */
+    char *user;     /* percent-decoded, or NULL */
+    char *password; /* likewise */
 };
 
 /* -EINVAL with why (which never quotes the URL). Free with redis_url_fini also after an error. */

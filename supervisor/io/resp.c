@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Bounds what a Redis peer, or whatever answers in its place, may make us store.
- * What it may touch.          base only; pure.
- * Who calls it.               redis.c, before hiredis sees a byte.
- * The one invariant.          hiredis never sees an announced size past the limits of resp.h.
+ * What this room is for.      Bounds what a Redis peer, or whatever answers in its place, may make
+ * us store. What it may touch.          base only; pure. Who calls it.               redis.c,
+ * before hiredis sees a byte. The one invariant.          hiredis never sees an announced size past
+ * the limits of resp.h.
  */
 #include "io/resp.h"
 

@@ -24,7 +24,7 @@ struct wire {
     const struct wire_events *events;
     void *ctx;
     struct buf unsent;
-    int polled;          /* events that poll waits for */
+    int polled; /* events that poll waits for */
     bool ended;
     bool closing;
 };
@@ -70,7 +70,8 @@ int wire_open(struct http *h, const struct wire_opts *opts, const struct wire_ev
     struct wire *w = mem_calloc(1, sizeof *w);
     w->events = events;
     w->ctx = ctx;
-    code = http_job_init(&w->job, h, url, opts->timeout_ms, opts->connect_address, on_job_done, why);
+    code =
+        http_job_init(&w->job, h, url, opts->timeout_ms, opts->connect_address, on_job_done, why);
     if (code == 0 && (code = wire_prepare(w)) != 0) {
         (void)fault_set(why, code, "libcurl cannot open a byte pipe");
     }
@@ -192,7 +193,8 @@ static void wire_flush(struct wire *w)
             break;
         }
         if (rc != CURLE_OK) {
-            /* What the peer said before it closed is still to be read; reading then finds the end. */
+            /* What the peer said before it closed is still to be read; reading then finds the end.
+             */
             buf_clear(&w->unsent);
             break;
         }

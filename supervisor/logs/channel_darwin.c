@@ -22,12 +22,13 @@ static int ends_close(int ours, int theirs, int code)
     return code;
 }
 
-/* There is no pipe2: a fork in another thread between the calls would leak the ends, so the server spawns
- * from the same thread that calls this. */
+/* There is no pipe2: a fork in another thread between the calls would leak the ends, so the server
+ * spawns from the same thread that calls this. */
 static int end_prepare(int fd, int more_flags)
 {
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, flags | more_flags) < 0) {
+    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl(fd, F_SETFL, flags | more_flags) < 0) {
         return -errno;
     }
     return 0;
@@ -94,9 +95,24 @@ size_t channel_grow(int our_fd, size_t want)
     return 64 * 1024; /* what a busy pipe grows to by itself there */
 }
 
-int64_t channel_move(int our_fd, int file_fd, uint64_t offset, size_t len)
+int channel_relay(int relay[2])
+{
+    relay[0] = -1;
+    relay[1] = -1;
+    return -ENOSYS;
+}
+
+int64_t channel_take(int our_fd, const int relay[2], size_t len)
 {
     (void)our_fd;
+    (void)relay;
+    (void)len;
+    return -ENOSYS;
+}
+
+int64_t channel_put(const int relay[2], int file_fd, uint64_t offset, size_t len)
+{
+    (void)relay;
     (void)file_fd;
     (void)offset;
     (void)len;

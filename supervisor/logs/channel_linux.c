@@ -84,17 +84,33 @@ size_t channel_grow(int our_fd, size_t want)
     return now > 0 ? (size_t)now : 4096;
 }
 
-int64_t channel_move(int our_fd, int file_fd, uint64_t offset, size_t len)
+int channel_relay(int relay[2])
 {
-    for (;;) {
-        loff_t at = (loff_t)offset;
-        ssize_t n = splice(our_fd, NULL, file_fd, &at, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-        if (n >= 0) {
-            return n;
-        }
-        if (errno == EINTR) {
-            continue;
-        }
-        return errno == EINVAL ? -ENOSYS : -errno;
+    if (pipe2(relay, O_CLOEXEC | O_NONBLOCK) < 0) {
+        return -errno;
     }
+    (void)fcntl(relay[0], F_SETPIPE_SZ, CHANNEL_RELAY);
+    return 0;
+}
+
+static ssize_t splice_on(int from, int to, loff_t *offset, size_t len)
+{
+    ssize_t n;
+    do {
+        n = splice(from, NULL, to, offset, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+int64_t channel_take(int our_fd, const int relay[2], size_t len)
+{
+    ssize_t n = splice_on(our_fd, relay[1], NULL, len);
+    return n < 0 ? -errno : n;
+}
+
+int64_t channel_put(const int relay[2], int file_fd, uint64_t offset, size_t len)
+{
+    loff_t at = (loff_t)offset;
+    ssize_t n = splice_on(relay[0], file_fd, &at, len);
+    return n >= 0 ? n : errno == EINVAL ? -ENOSYS : -errno;
 }

@@ -1,6 +1,7 @@
 /*
- * The inside of the store's writing end, shared by store.c (main thread), pump.c and stream.c (log thread).
- * What each thread may touch is said at every member: M main, L log thread, S shared under `lock`, A atomic.
+ * The inside of the store's writing end, shared by store.c (main thread), pump.c and stream.c (log
+ * thread). What each thread may touch is said at every member: M main, L log thread, S shared under
+ * `lock`, A atomic.
  */
 #ifndef ROADIE_LOGS_PUMP_H
 #define ROADIE_LOGS_PUMP_H
@@ -39,6 +40,7 @@ struct stream { /* L */
     unsigned quick; /* small reads in quick succession so far */
     size_t capacity;
     uint64_t due_ns;
+    uint64_t pace_ns;
     uint64_t last_ns;
     struct match_line line;
 };
@@ -79,7 +81,7 @@ struct report { /* from the log thread to the main thread */
     struct report *next;
 };
 
-struct command { /* from the main thread to the log thread */
+struct command {        /* from the main thread to the log thread */
     struct logrun *run; /* to adopt; NULL: save the run number of service */
     char *service;
     uint32_t number;
@@ -101,10 +103,10 @@ struct logstore {
     struct command **commands_end;
     struct report *reports; /* S, in order */
     struct report **reports_end;
-    atomic_bool closing;         /* A */
-    atomic_uint_fast64_t head;   /* A: written by L */
-    atomic_uint_fast64_t lost;   /* A: written by L */
-    uv_async_t async;            /* M; sent by L */
+    atomic_bool closing;          /* A */
+    atomic_uint_fast64_t head;    /* A: written by L */
+    atomic_uint_fast64_t lost;    /* A: written by L */
+    uv_async_t async;             /* M; sent by L */
     struct run_counter *counters; /* M */
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -124,6 +126,7 @@ struct logstore {
     uint64_t head_checked_ns;
     uint64_t lost_retry_ns;
     size_t grown_bytes;
+    int relay[2]; /* see channel.h; -1: none */
     bool no_move; /* splice does not work on this file system */
     uint64_t now_ns;
     uint64_t wall_ns;
@@ -135,7 +138,8 @@ void pump_main(void *store);
 /* Queues a report of this pass. Takes line. */
 void pump_report(struct logstore *s, const struct report *report);
 
-/* Moves what a stream has into the store once (at most one budget), and decides when to look at it again. */
+/* Moves what a stream has into the store once (at most one budget), and decides when to look at it
+ * again. */
 void stream_serve(struct logstore *s, struct stream *st);
 /* Ends a stream: notes its end, closes its descriptor. */
 void stream_end(struct logstore *s, struct stream *st);

@@ -11,8 +11,7 @@ void graph_check_cycles(const struct spec *spec, struct problems *problems);
 void graph_close_over_needs(const struct spec *spec, bool *include);
 /* Marks in include[service_count] everything that needs the marked services, transitively. */
 void graph_close_over_dependents(const struct spec *spec, bool *include);
-/* A topological order (dependencies first), stable by definition order; out has service_count
- * places. */
+/* A topological order (dependencies first), stable by definition order; out has service_count places. */
 void graph_start_order(const struct spec *spec, size_t *out);
 
 #endif

@@ -28,7 +28,7 @@ static struct board_row *row_of(struct board *b, const char *name)
     }
     b->rows = mem_realloc(b->rows, (b->count + 1) * sizeof *b->rows);
     b->rows[b->count] = (struct board_row){
-        .name = mem_strdup(name), .state = mem_strdup("off"), .text = mem_strdup("")};
+        .name = mem_strdup(name), .state = mem_strdup("off"), .text = mem_strdup(""), .needs = mem_strdup("")};
     size_t width = width_of(span_of(name));
     width = width < NAME_MAX_SHOWN ? width : NAME_MAX_SHOWN;
     b->name_width = width > b->name_width ? width : b->name_width;
@@ -68,9 +68,7 @@ bool board_event(struct board *b, const json_t *event, uint64_t now_wall_ms)
         return false;
     }
     struct board_row *row = row_of(b, name);
-    const char *text = member_text(event, "text");
-    text = text[0] != '\0' ? text : member_text(event, "cause");
-    bool changed = replace_clean(b, &row->text, text);
+    bool changed = replace_clean(b, &row->text, state_event_text(event));
     if (replace(&row->state, member_text(event, "to"))) {
         uint64_t at = when_rfc3339(member_text(event, "t")) / 1000000;
         row->since_wall_ms = at > 0 && at < now_wall_ms ? at : now_wall_ms;
@@ -82,6 +80,17 @@ bool board_event(struct board *b, const json_t *event, uint64_t now_wall_ms)
     return changed;
 }
 
+static void fill_needs(struct board_row *row, const json_t *needs)
+{
+    struct buf names = {0};
+    for (size_t i = 0; i < json_array_size(needs); i++) {
+        const char *name = json_string_value(json_array_get(needs, i));
+        (void)buf_printf(&names, "%s\n", name != NULL ? name : "?");
+    }
+    (void)replace(&row->needs, names.ptr != NULL ? names.ptr : "");
+    buf_fini(&names);
+}
+
 void board_fill(struct board *b, const json_t *services, uint64_t now_wall_ms)
 {
     for (size_t i = 0; i < json_array_size(services); i++) {
@@ -90,11 +99,15 @@ void board_fill(struct board *b, const json_t *services, uint64_t now_wall_ms)
             continue;
         }
         struct board_row *row = row_of(b, member_text(service, "name"));
+        fill_needs(row, json_object_get(service, "needs"));
         bool known = !replace(&row->state, member_text(service, "state"));
         if (known && row->text[0] != '\0') {
             continue; /* its event said it already, in words for people */
         }
-        (void)replace_clean(b, &row->text, member_text(service, "cause"));
+        bool starting = strcmp(row->state, "starting") == 0;
+        bool waiting = strcmp(row->state, "waiting") == 0; /* for what: painted from the needs */
+        (void)replace_clean(b, &row->text,
+                            waiting ? "" : member_text(service, starting ? "answer" : "cause"));
         uint64_t at = when_rfc3339(member_text(service, "since")) / 1000000;
         row->since_wall_ms = at > 0 && at < now_wall_ms ? at : now_wall_ms;
         row->run = (unsigned)member_number(service, "run");
@@ -108,8 +121,10 @@ bool board_progress(struct board *b, const json_t *progress, uint64_t now_wall_m
         return false;
     }
     struct board_row *row = row_of(b, name);
-    bool changed = replace_clean(b, &row->text, member_text(progress, "what"));
-    changed = changed || !row->leaving;
+    const char *state = member_text(progress, "state");
+    bool changed = !row->leaving;
+    changed = replace_clean(b, &row->text, member_text(progress, "what")) || changed;
+    changed = (state[0] != '\0' && replace(&row->state, state)) || changed;
     row->leaving = true;
     row->processes = (unsigned)member_number(progress, "processes");
     row->until_wall_ms = member_null(progress, "left_ms")
@@ -151,6 +166,28 @@ bool board_pending(const struct board *b)
     return false;
 }
 
+static bool is_met(const struct board_row *row)
+{
+    return strcmp(row->state, "ready") == 0 || strcmp(row->state, "done") == 0;
+}
+
+/* " for db (starting), cache (waiting)": what of its needs is not there yet. */
+static void add_missing(const struct board *b, const struct board_row *row, struct buf *line)
+{
+    struct span rest = span_of(row->needs);
+    const char *before = " for ";
+    while (rest.len > 0) {
+        struct span name;
+        (void)span_split(rest, '\n', &name, &rest);
+        for (size_t i = 0; i < b->count; i++) {
+            if (span_is(name, b->rows[i].name) && !is_met(&b->rows[i])) {
+                (void)buf_printf(line, "%s%s (%s)", before, b->rows[i].name, b->rows[i].state);
+                before = ", ";
+            }
+        }
+    }
+}
+
 static void paint_line(const struct board *b, const struct board_row *row,
                        const struct board_look *look, struct buf *line)
 {
@@ -168,7 +205,7 @@ static void paint_line(const struct board *b, const struct board_row *row,
     }
     (void)buf_printf(line, " %s", row->state);
     if (row->leaving) {
-        (void)buf_printf(line, " %s", row->text);
+        (void)buf_printf(line, "%s%s", row->text[0] != '\0' ? " " : "", row->text);
         if (row->processes > 0) {
             (void)buf_printf(line, "  %u process%s", row->processes, row->processes == 1 ? "" : "es");
         }
@@ -180,6 +217,9 @@ static void paint_line(const struct board *b, const struct board_row *row,
     }
     (void)buf_printf(line, " %s%s%s", format_duration(since, took, sizeof took),
                      row->text[0] != '\0' ? " " : "", row->text);
+    if (strcmp(row->state, "waiting") == 0 && row->text[0] == '\0') {
+        add_missing(b, row, line);
+    }
 }
 
 unsigned board_paint(const struct board *b, const struct board_look *look, struct buf *out)
@@ -248,6 +288,7 @@ void board_fini(struct board *b)
         mem_free(b->rows[i].name);
         mem_free(b->rows[i].state);
         mem_free(b->rows[i].text);
+        mem_free(b->rows[i].needs);
     }
     mem_free(b->rows);
     *b = (struct board){0};

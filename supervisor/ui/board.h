@@ -17,6 +17,7 @@ struct board_row {
     char *name;
     char *state;             /* by its name of INTERFACE §4 */
     char *text;              /* why, what for; masked and sanitised */
+    char *needs;             /* names of what it depends on, a line each */
     uint64_t since_wall_ms;
     uint64_t until_wall_ms;  /* while stopping: when the next rung comes; 0: not known */
     unsigned processes;      /* while stopping */

@@ -47,7 +47,8 @@ static void on_message(void *ctx, const json_t *message)
         painter_redraw(&p->painter, &p->board, &look, &out);
     } else if (news) {
         const struct board_row *row = board_find(&p->board, member_text(progress, "name"));
-        (void)buf_printf(&out, "● %s %s\n", row->name, row->text);
+        (void)buf_printf(&out, "● %s %s%s%s\n", row->name, row->state,
+                         row->text[0] != '\0' ? " " : "", row->text);
     }
     print_fd(STDERR_FILENO, buf_span(&out));
     buf_fini(&out);

@@ -156,45 +156,96 @@ static bool is_wanted_run(void *ctx, const struct log_line *line)
     return line->run == (l->run == RUN_LAST ? last : last - 1);
 }
 
+/* One place more than lines: the last is read into before it is known whether another line comes. */
 static int write_tail(struct logs *l)
 {
-    struct buf *ring = l->tail > 0 ? calloc(l->tail, sizeof *ring) : NULL;
+    uint64_t places = l->tail + 1;
+    struct buf *ring = calloc(places, sizeof *ring);
     uint64_t count = 0;
     uint64_t seq = 0;
     int rc = 1;
-    struct buf none = {0};
-    if (l->tail > 0 && ring == NULL) {
+    if (ring == NULL) {
         return print_failure(l->app, EXIT_USAGE, NULL, "-n %llu is too much to remember",
-                           (unsigned long long)l->tail);
+                             (unsigned long long)l->tail);
     }
     while (rc == 1) {
-        struct buf *line = ring != NULL ? &ring[count % l->tail] : &none;
+        struct buf *line = &ring[count % places];
         buf_clear(line);
         rc = pump_read_line(l->pump, line, &seq);
         count += rc == 1 ? 1 : 0;
     }
-    uint64_t first = count > l->tail ? count - l->tail : 0;
-    /* The place that would have come next was cleared for a line that never came. */
-    for (uint64_t i = first; i < count; i++) {
-        print_fd(STDOUT_FILENO, buf_span(&ring[i % l->tail]));
+    for (uint64_t i = count > l->tail ? count - l->tail : 0; i < count; i++) {
+        print_fd(STDOUT_FILENO, buf_span(&ring[i % places]));
     }
-    for (uint64_t i = 0; i < l->tail; i++) {
+    for (uint64_t i = 0; i < places; i++) {
         buf_fini(&ring[i]);
     }
-    buf_fini(&none);
     free(ring);
     return rc;
+}
+
+/* A stretch of lines that the reader gave as one. */
+struct stretch {
+    uint64_t seq;   /* of its last line */
+    uint64_t lines;
+};
+
+static uint64_t count_lines(struct span text)
+{
+    uint64_t count = 0;
+    const char *end = text.ptr + text.len;
+    for (const char *at = text.ptr; at < end; at++, count++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        if (at == NULL) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* Where nothing looks at single lines, the last N are found by counting in whole blocks; reading then begins
+ * at the block that holds the first of them. */
+static void seek_tail(struct logs *l)
+{
+    struct logreader_opts opts = l->opts.reader;
+    struct logreader *r = NULL;
+    struct fault why = {0};
+    opts.follow = false;
+    if (l->tail == 0 || l->opts.grep != NULL || l->opts.wanted != NULL ||
+        logreader_open(&opts, &r, &why) != 0) {
+        return;
+    }
+    struct buf kept = {0};
+    uint64_t lines = 0;
+    struct log_line line;
+    bool block = false;
+    while (logreader_next_block(r, &line, &block) == 1) {
+        struct stretch now = {.seq = line.seq, .lines = block ? count_lines(line.text) : 1};
+        struct stretch first;
+        (void)buf_append(&kept, &now, sizeof now);
+        lines += now.lines;
+        size_t drop = 0;
+        for (; drop + sizeof first < kept.len; drop += sizeof first) {
+            memcpy(&first, kept.ptr + drop, sizeof first);
+            if (lines - first.lines < l->tail) {
+                break;
+            }
+            lines -= first.lines;
+            l->opts.reader.from = LOG_FROM_SEQ;
+            l->opts.reader.seq = first.seq;
+        }
+        buf_consume(&kept, drop);
+    }
+    buf_fini(&kept);
+    logreader_close(r);
 }
 
 static int write_all(struct logs *l)
 {
     int rc = 1;
-    while (rc == 1) {
+    while (rc > 0) {
         rc = l->raw ? logreader_raw(pump_reader(l->pump), &l->out, PUMP_BATCH)
                     : pump_read(l->pump, &l->out, PUMP_BATCH);
-        if (l->raw && rc == 0 && l->out.len > 0) {
-            rc = 1; /* at the end there is nothing in the buffer */
-        }
         print_out(&l->out);
     }
     return rc;
@@ -262,6 +313,9 @@ static int choose_services(struct logs *l, const struct args *args)
 static int show(struct logs *l)
 {
     struct fault why = {0};
+    if (l->has_tail && !l->raw) {
+        seek_tail(l);
+    }
     int rc = pump_open(&l->opts, &l->pump, &why);
     if (rc == -ENOENT) {
         return print_failure(l->app, EXIT_NO_STACK, "roadie up starts it",

@@ -204,7 +204,8 @@ static void on_message(struct session *s, const json_t *message)
     const char *event = member_text(message, "event");
     if (progress != NULL) {
         if (board_progress(&s->board, progress, clock_wall_ns() / 1000000) && !s->app->err_tty) {
-            session_say(s, "● %s %s", member_text(progress, "name"), member_text(progress, "what"));
+            session_say(s, "● %s %s %s", member_text(progress, "name"), member_text(progress, "state"),
+                        member_text(progress, "what"));
         }
         session_board(s);
     } else if (strcmp(event, "end") == 0) {

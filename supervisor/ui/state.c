@@ -28,6 +28,15 @@ const struct state_look *state_look(const char *name)
     return look != NULL ? look : &plain;
 }
 
+const char *state_event_text(const json_t *event)
+{
+    const char *text = member_text(event, "text");
+    const char *to = member_text(event, "to");
+    bool begun = strcmp(to, "waiting") == 0 || strcmp(to, "starting") == 0 ||
+                 strcmp(to, "stopping") == 0;
+    return text[0] != '\0' || begun ? text : member_text(event, "cause");
+}
+
 static void add_clean(const struct news_opts *opts, const char *text, struct buf *out)
 {
     struct buf masked = {0};
@@ -77,12 +86,12 @@ static void state_line(const struct news_opts *opts, const json_t *event, struct
         char took[32];
         (void)buf_printf(out, " %s", format_duration(took_ms, took, sizeof took));
     }
-    const char *text = member_text(event, "text");
-    text = text[0] != '\0' ? text : member_text(event, "cause");
+    const char *text = state_event_text(event);
     if (text[0] != '\0') {
         (void)buf_putc(out, ' ');
         add_clean(opts, text, out);
-    } else if (strcmp(to, "starting") == 0) {
+    } else if (strcmp(to, "starting") == 0 || strcmp(to, "waiting") == 0 ||
+               strcmp(to, "stopping") == 0) {
         (void)buf_puts(out, " …");
     }
 }

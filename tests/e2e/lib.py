@@ -57,6 +57,15 @@ def pid_alive(pid):
         return False
 
 
+def proc_read(pid, name):
+    """A file of /proc/PID as text, NULs as blanks; empty when the process has gone."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as f:
+            return f.read().replace(b"\0", b" ").decode("utf-8", "replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def processes_with(marker):
     """Pids of living processes whose environment holds the marker (a NAME=value)."""
     found = []
@@ -209,8 +218,11 @@ class StackTest(unittest.TestCase):
         return self.roadie("logs", *args).out
 
     def server_pid(self):
-        lock = json.loads((self.state_dir() / "lock").read_text())
-        return lock["pid"]
+        """The pid in the lock file; 0 while it is being written."""
+        try:
+            return json.loads((self.state_dir() / "lock").read_text())["pid"]
+        except ValueError:
+            return 0
 
 
 def main():

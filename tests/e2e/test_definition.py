@@ -1,6 +1,6 @@
 """Definitions, good and bad: roadie.ini, overrides, Procfile, tasks, environment."""
 
-from lib import StackTest, main, processes_with
+from lib import StackTest, main, processes_with, wait_until
 
 
 class DefinitionTest(StackTest):

@@ -4,11 +4,11 @@ import os
 import random
 import signal
 
-from lib import FX, StackTest, main, pid_alive, processes_with, wait_until
+from lib import FX, StackTest, main, pid_alive, proc_read, processes_with, wait_until
 
 
 class KillTest(StackTest):
-    runs = int(os.environ.get("ROADIE_TEST_KILLS", "25"))
+    runs = int(os.environ.get("ROADIE_TEST_KILLS", "200"))
 
     def tree(self):
         self.ini(f"""
@@ -37,24 +37,31 @@ command = {FX} ignore-term
         for run in range(self.runs):
             client = self.spawn("up", "-d")
             wait_until(lambda: self.stack_ids() and (self.state_dir() / "lock").exists()
-                       and (self.state_dir() / "lock").stat().st_size > 0, "the lock", 10)
+                       and (self.state_dir() / "lock").stat().st_size > 0
+                       and pid_alive(self.server_pid()), "this run's server in the lock", 10)
             end = rng.random() * 0.15
             try:
                 wait_until(lambda: False, "a random moment", end)
             except AssertionError:
                 pass
-            pid = self.server_pid()
+            pid = wait_until(self.server_pid, "a whole lock file", 10)
             if pid_alive(pid):
                 os.kill(pid, signal.SIGKILL)
             client.wait(20)
-            wait_until(lambda: not self.marked(), f"every process gone in run {run}", 5)
+            # Its memory goes before it does: only then is it sure not to hold the lock any more.
+            wait_until(lambda: not pid_alive(pid), "the killed server to have gone", 10)
+            try:
+                wait_until(lambda: not self.marked(), f"every process gone in run {run}", 5)
+            except AssertionError as error:
+                left = [proc_read(p, "cmdline") for p in self.marked()]
+                raise AssertionError(f"{error}, {end * 1000:.0f} ms after the lock: {left}") from None
 
     def test_the_next_command_sweeps_what_is_left_when_shims_die_too(self):
         self.tree()
         self.up("--wait")
         server = self.server_pid()
         shims = [p for p in self.marked() if "roadie-shim" in os.readlink(f"/proc/{p}/exe")]
-        children = [int(c) for c in open(f"/proc/{server}/task/{server}/children").read().split()]
+        children = [int(c) for c in proc_read(server, f"task/{server}/children").split()]
         os.kill(server, signal.SIGKILL)
         for pid in set(shims + children):
             try:
@@ -79,7 +86,7 @@ command = {FX} ignore-term
         self.roadie("restart", "web")
         self.roadie("stop", "web")
         self.assertEqual([p for p in self.marked() if "ROADIE_SERVICE=web" in
-                          open(f"/proc/{p}/environ", "rb").read().decode(errors="replace")], [])
+                          proc_read(p, "environ")], [])
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class LogsTest(StackTest):
     def test_secrets_are_masked_but_for_reveal_and_raw(self):
         self.ini("""
 [service web]
-shell = echo token is $API_TOKEN; echo url postgres://me:hunter2secret@db/x; echo half ${API_TOKEN}tail
+shell = echo token is $API_TOKEN; echo url postgres://me:hunter2secret@db/x; echo half $${API_TOKEN}tail
 environment = API_TOKEN=s3cr3t-value
 """)
         out = self.roadie("up").out

@@ -1,4 +1,2 @@
-if(TARGET roadie_engine)
-    roadie_unit_test(fsm SOURCES engine/test_fsm.c DEPENDS roadie_engine)
-    roadie_unit_test(policy SOURCES engine/test_policy.c DEPENDS roadie_engine)
-endif()
+roadie_unit_test(fsm SOURCES engine/test_fsm.c DEPENDS roadie_engine)
+roadie_unit_test(policy SOURCES engine/test_policy.c DEPENDS roadie_engine)

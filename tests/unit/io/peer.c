@@ -57,7 +57,7 @@ static socklen_t any_address(union any_address *a, const char *address, uint16_t
 static void nap_ms(unsigned ms)
 {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    while (nanosleep(&t, &t) != 0 && errno == EINTR) {
+    while (nanosleep(&t, &t) != 0 && errno == EINTR) { /* allowed: a peer that is slow */
     }
 }
 
@@ -263,8 +263,9 @@ bool peer_redis(struct peer *p, const char *const *extra)
     char port[16];
     p->port = peer_free_port("127.0.0.1");
     (void)snprintf(port, sizeof port, "%u", (unsigned)p->port);
-    const char *argv[40] = {"redis-server", "--port", port, "--bind", "127.0.0.1",
-                            "--save", "", "--appendonly", "no", "--daemonize", "no"};
+    const char *argv[40] = {"redis-server", "--port",      port, "--bind",
+                            "127.0.0.1",    "--save",      "",   "--appendonly",
+                            "no",           "--daemonize", "no"};
     size_t n = 11;
     for (size_t i = 0; extra != NULL && extra[i] != NULL && n < COUNT_OF(argv) - 1; i++) {
         argv[n++] = extra[i];

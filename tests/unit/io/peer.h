@@ -1,4 +1,5 @@
-/* Peers for tests: real servers and small sockets that misbehave, each a child that is ended by its pid. */
+/* Peers for tests: real servers and small sockets that misbehave, each a child that is ended by its
+ * pid. */
 #ifndef ROADIE_TESTS_IO_PEER_H
 #define ROADIE_TESTS_IO_PEER_H
 
@@ -8,15 +9,15 @@
 #include <uv.h>
 
 enum peer_kind {
-    PEER_SILENT,     /* accepts, reads, never answers */
-    PEER_CLOSE,      /* accepts and closes */
-    PEER_RESET,      /* accepts and resets */
-    PEER_SAY,        /* reads once, writes text, closes */
-    PEER_SAY_RESET,  /* reads once, writes text, resets at once */
-    PEER_HOLD,       /* reads once, writes text, keeps the connection */
-    PEER_GREET,      /* writes text without having read, then closes */
-    PEER_DRIP,       /* reads once, writes text byte by byte, 5 ms apart */
-    PEER_ENDLESS,    /* reads once, writes text, then 'x' for ever */
+    PEER_SILENT,    /* accepts, reads, never answers */
+    PEER_CLOSE,     /* accepts and closes */
+    PEER_RESET,     /* accepts and resets */
+    PEER_SAY,       /* reads once, writes text, closes */
+    PEER_SAY_RESET, /* reads once, writes text, resets at once */
+    PEER_HOLD,      /* reads once, writes text, keeps the connection */
+    PEER_GREET,     /* writes text without having read, then closes */
+    PEER_DRIP,      /* reads once, writes text byte by byte, 5 ms apart */
+    PEER_ENDLESS,   /* reads once, writes text, then 'x' for ever */
 };
 
 struct peer {
@@ -26,10 +27,10 @@ struct peer {
 
 struct peer_opts {
     enum peer_kind kind;
-    const char *address;   /* NULL: 127.0.0.1 */
+    const char *address; /* NULL: 127.0.0.1 */
     const char *text;
-    uint16_t port;         /* 0: any */
-    unsigned delay_ms;     /* before it listens */
+    uint16_t port;          /* 0: any */
+    unsigned delay_ms;      /* before it listens */
     const char *count_file; /* a byte is appended a connection; or NULL */
 };
 
@@ -48,7 +49,8 @@ int peer_loop_close(uv_loop_t *loop);
 /* Waits until somebody takes connections at port; false at the deadline. */
 bool peer_wait_port(const char *address, uint16_t port, unsigned ms);
 uint64_t peer_now_ms(void);
-/* A redis-server with these extra words; false when it is not installed. Answers connections on return. */
+/* A redis-server with these extra words; false when it is not installed. Answers connections on
+ * return. */
 bool peer_redis(struct peer *p, const char *const *extra);
 
 #endif

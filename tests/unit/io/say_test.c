@@ -20,7 +20,9 @@ static void test_foreign_text_becomes_one_printable_line(void **state)
         {"  two \r\n\t lines.  ", "two lines"},
         {"\x1b[31mred\x07", "[31mred"},
         {"caf\xc3\xa9 \xff\xfe", "caf\xc3\xa9 ??"},
-        {"c1 \xc2\x9b" "31m", "c1 31m"},
+        {"c1 \xc2\x9b"
+         "31m",
+         "c1 31m"},
         {"", ""},
         {"...", ""},
         {"0123456789012345678901234567890123456789", "01234567890123456789012345678..."},

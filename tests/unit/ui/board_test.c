@@ -59,6 +59,20 @@ static void test_board_tells_what_waits_for_what_and_since_when(void **state)
     board_fini(&b);
 }
 
+static void test_waiting_names_the_needs_that_are_not_met(void **state)
+{
+    (void)state;
+    struct board b = {0};
+    json_t *services = json_loads("[{\"name\":\"db\",\"state\":\"starting\",\"needs\":[]},"
+                                  "{\"name\":\"cache\",\"state\":\"ready\",\"needs\":[]},"
+                                  "{\"name\":\"web\",\"state\":\"waiting\",\"needs\":[\"db\",\"cache\"]}]",
+                                  0, NULL);
+    board_fill(&b, services, t0());
+    json_decref(services);
+    check(&b, 1000, 80, 10, "● db    starting 1.0s\n● web   waiting 1.0s for db (starting)\n");
+    board_fini(&b);
+}
+
 static void test_the_same_event_again_changes_nothing(void **state)
 {
     (void)state;
@@ -153,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_board_tells_what_waits_for_what_and_since_when),
+        cmocka_unit_test(test_waiting_names_the_needs_that_are_not_met),
         cmocka_unit_test(test_the_same_event_again_changes_nothing),
         cmocka_unit_test(test_a_painted_line_never_wraps),
         cmocka_unit_test(test_what_does_not_fit_is_counted),
