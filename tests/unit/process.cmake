@@ -14,3 +14,7 @@ if(NOT APPLE)
     # 200 servers killed at random moments, up to 200 ms each.
     set_tests_properties(unit_process_death PROPERTIES TIMEOUT 240)
 endif()
+
+# Every file for macOS as well (cross-compiled, not run); prints SKIP where the compiler cannot be had.
+add_test(NAME source_darwin COMMAND ${PROJECT_SOURCE_DIR}/tests/darwin/compile.sh)
+set_tests_properties(source_darwin PROPERTIES LABELS source TIMEOUT 600)

@@ -131,6 +131,26 @@ static void test_what_may_not_be_signalled_is_named_and_left(void **state)
     bench_close(&b);
 }
 
+static void test_the_tombstone_stays_when_the_farewell_never_succeeds(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/roadie-tombstone.XXXXXX";
+    char path[64];
+    char words[512];
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof path, "%s/tomb", dir);
+    FILE *tomb = fopen(path, "w");
+    assert_non_null(tomb);
+    (void)fclose(tomb);
+    (void)snprintf(words, sizeof words,
+                   "--clean-within 20000 --until-descendants 3 -- " LONE " " BENCH_SHIM
+                   " 1 --farewell %s/no/such/directory %s " BENCH_FX " ignore-term",
+                   dir, path);
+    oracle(words); /* five tries, two seconds apart */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_left_when_the_server_is_killed_while_it_starts),
         cmocka_unit_test(test_what_may_not_be_signalled_is_named_and_left),
         cmocka_unit_test(test_the_farewell_runs_after_the_server_and_removes_the_tombstone),
+        cmocka_unit_test(test_the_tombstone_stays_when_the_farewell_never_succeeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
