@@ -552,6 +552,9 @@ static const struct operation {
 void handle_request(struct session *session, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "op"));
+    if (session->server->finished) {
+        return; /* the last words are on their way */
+    }
     const struct operation *op = name == NULL ? NULL : TABLE_FIND(operations, span_of(name));
     if (op == NULL) {
         finish_error(session, request_id(request), EXIT_USAGE, "the server does not know this request",

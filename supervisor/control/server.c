@@ -273,9 +273,7 @@ static void on_engine_closed(void *ctx)
     json_t *end = json_pack("{s:i, s:s, s:i, s:s}", "v", 1, "event", "end", "code", s->end_code, "text",
                             s->end_text);
     for (struct session *session = s->sessions; session != NULL; session = session->next) {
-        if (session->subscribed) {
-            session_send(session, end);
-        }
+        session_send(session, end); /* also to one whose subscription is still on its way */
     }
     json_decref(end);
     server_close_all(s);

@@ -56,7 +56,7 @@ depends-on = db
         self.assertEqual(lines, ["web stops", "db stops"])
 
     def test_wait_fails_with_1_when_a_service_fails(self):
-        self.ini("[service web]\nshell = echo broken; exit 3\n[service ok]\nshell = exec sleep 1000\n")
+        self.ini("[service web]\nshell = echo broken; exit 3\nready = log never\n[service ok]\nshell = exec sleep 1000\n")
         result = self.up("--wait", check=1)
         self.assertIn("web", result.err)
         self.assertEqual(self.state("ok"), "ready")
@@ -90,6 +90,12 @@ depends-on = db
         self.assertIn("one | hello\n", result.out)
         self.assertIn("one | oops\n", result.out)
         self.assertIn("two | bye\n", result.out)
+
+    def test_a_short_life_ends_in_order_every_time(self):
+        self.ini("[service one]\nshell = true\n")
+        for _ in range(25):
+            result = self.roadie("up")
+            self.assertNotIn("without a word", result.err)
 
     def test_foreground_up_is_1_when_something_failed(self):
         self.ini("[service one]\nshell = exit 7\n")
