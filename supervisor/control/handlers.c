@@ -258,9 +258,22 @@ static json_t *starting_names(struct engine *e)
     return names;
 }
 
+/* What starts something meets a server that is on its way out. */
+static bool is_stopping(struct session *session, const json_t *request)
+{
+    if (session->server->stopping) {
+        finish_error(session, request_id(request), EXIT_FAILED, "the stack is being stopped",
+                     "try again when it is down");
+    }
+    return session->server->stopping;
+}
+
 static void do_up(struct session *session, const json_t *request, enum job_wait wait)
 {
     struct server *s = session->server;
+    if (is_stopping(session, request)) {
+        return;
+    }
     struct arena arena = {0};
     struct problems problems = {0};
     struct fault why = {0};
@@ -359,7 +372,7 @@ static char **stale_names(struct engine *e, struct arena *arena)
 static void op_restart(struct session *session, const json_t *request)
 {
     struct server *s = session->server;
-    if (!has_stack(session, request)) {
+    if (is_stopping(session, request) || !has_stack(session, request)) {
         return;
     }
     struct arena arena = {0};

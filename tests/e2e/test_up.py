@@ -146,6 +146,16 @@ depends-on = db
         self.roadie("down")
         self.assertEqual(client.wait(20), 0)
 
+    def test_up_during_down_waits_and_starts_anew(self):
+        self.ini("[service web]\nshell = trap 'sleep 0.5; exit 0' TERM; echo up; while :; do sleep 0.05; done\nready = log up\n")
+        self.up("--wait")
+        pid = self.ps()["web"]["pid"]
+        down = self.spawn("down")
+        wait_until(lambda: self.state("web") == "stopping", "the stop to begin")
+        self.up("--wait")
+        self.assertEqual(down.wait(20), 0)
+        self.assertNotEqual(self.ps()["web"]["pid"], pid)
+
     def test_no_definition_is_2(self):
         result = self.roadie("up", check=2)
         self.assertIn("roadie.ini", result.err)
