@@ -459,9 +459,7 @@ void server_free(struct server *s)
     free_list(&s->except);
     free_list(&s->env_files);
     free_list(&s->can_die);
-    if (s->lock_fd >= 0) {
-        (void)close(s->lock_fd);
-    }
+    /* The lock stays until the process has gone: that is what `down` and the next `up` wait for. */
     arena_fini(&s->arena);
     mem_free(s);
 }

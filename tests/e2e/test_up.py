@@ -16,6 +16,7 @@ class UpTest(StackTest):
         self.assertEqual(web["state"], "ready")
         self.assertTrue(pid_alive(web["pid"]))
         self.roadie("down")
+        self.assertEqual(processes_with(self.marker), [], "down returns when the server has gone, too")
         self.assertFalse(pid_alive(web["pid"]))
         self.assertEqual(self.roadie("ps", "--json").json["services"], [])
 
