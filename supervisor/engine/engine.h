@@ -120,7 +120,7 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
 /* Forgets that done/ctx of any job (its client has gone); the work goes on. */
 void engine_forget(struct engine *e, void *ctx);
 
-/* One service as it stands now. Texts are borrowed until the next call into the engine. */
+/* One service as it stands now. Texts are borrowed until control returns to the loop. */
 struct svc_snapshot {
     const char *name;
     bool is_task;
