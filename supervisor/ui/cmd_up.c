@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "control/protocol.h"
 #include "ui/commands.h"
+#include "ui/lastwords.h"
 #include "ui/conflict.h"
 #include "ui/print.h"
 #include "ui/session.h"
@@ -146,6 +147,32 @@ static void print_states(struct app *app, struct target *t)
     json_decref(reply);
 }
 
+/* After an `up --wait` that failed: what those that are not well said last. */
+static void tell_last_words(struct app *app, struct target *t)
+{
+    enum { LINES = 5 };
+    json_t *reply = NULL;
+    (void)target_call(app, t, json_pack("{s:s}", "op", "ps"), NULL, NULL, &reply);
+    const json_t *services = json_object_get(reply, "services");
+    for (size_t i = 0; i < json_array_size(services); i++) {
+        const json_t *s = json_array_get(services, i);
+        const char *state = member_text(s, "state");
+        if (strcmp(state, "failed") != 0 && strcmp(state, "starting") != 0) {
+            continue;
+        }
+        struct lastwords words = {0};
+        struct span line = {0};
+        lastwords_read(app, t, member_text(s, "name"), LINES, &words);
+        struct span rest = buf_span(&words.lines);
+        while (rest.len > 0) {
+            (void)span_split(rest, '\n', &line, &rest);
+            print_note(app, "  %s | %.*s", member_text(s, "name"), (int)line.len, line.ptr);
+        }
+        lastwords_fini(&words);
+    }
+    json_decref(reply);
+}
+
 static void die_by(int signal)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -179,6 +206,8 @@ static int up_attached(struct app *app, struct target *t, const struct args *arg
     }
     if (json && wait && code == EXIT_DONE) {
         print_states(app, t);
+    } else if (wait && !json && (code == EXIT_FAILED || code == EXIT_TIMEOUT)) {
+        tell_last_words(app, t);
     }
     return code;
 }
