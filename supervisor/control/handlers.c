@@ -69,7 +69,7 @@ static uint64_t milliseconds(const json_t *request, const char *key)
 
 /* ---- pending replies ---- */
 
-static struct pending *pending_new(struct session *session, json_int_t id)
+struct pending *pending_new(struct session *session, json_int_t id)
 {
     struct pending *p = mem_calloc(1, sizeof *p);
     p->server = session->server;
@@ -80,7 +80,7 @@ static struct pending *pending_new(struct session *session, json_int_t id)
     return p;
 }
 
-static void pending_drop(struct pending *p)
+void pending_drop(struct pending *p)
 {
     for (struct pending **at = &p->server->pendings; *at != NULL; at = &(*at)->next) {
         if (*at == p) {
@@ -233,8 +233,7 @@ static void finish_up_error(struct session *session, json_int_t id, int rc, stru
         (void)snprintf(text, sizeof text, "port %u of service %s is taken",
                        (unsigned)conflicts[0].listener.port, conflicts[0].service);
         finish(session, id, EXIT_CONFLICT,
-               json_pack("{s:o, s:o}", "error",
-                         reply_error(text, "roadie up --kill-port ends the process that holds it"),
+               json_pack("{s:o, s:o}", "error", reply_error(text, reply_conflict_hint(&conflicts[0])),
                          "conflicts", list));
     } else if (problems->count > 0) {
         json_t *list = reply_problems(problems);
@@ -268,7 +267,7 @@ static bool is_stopping(struct session *session, const json_t *request)
     return session->server->stopping;
 }
 
-static void do_up(struct session *session, const json_t *request, enum job_wait wait)
+void handle_up(struct session *session, const json_t *request, enum job_wait wait, bool asked)
 {
     struct server *s = session->server;
     if (is_stopping(session, request)) {
@@ -297,6 +296,11 @@ static void do_up(struct session *session, const json_t *request, enum job_wait 
         .kill_port = flag(request, "kill_port"),
         .exit_code_from = json_string_value(json_object_get(request, "exit_code_from")),
     };
+    if (!asked && up_ask_holders(session, request, wait, &opts)) {
+        selection_revert(s, &mark);
+        arena_fini(&arena);
+        return;
+    }
     bool later = wait != JOB_ACCEPTED;
     struct pending *p = later ? pending_new(session, id) : NULL;
     int rc = engine_up(s->engine, &opts, wait, milliseconds(request, "timeout_ms"),
@@ -320,12 +324,12 @@ static void do_up(struct session *session, const json_t *request, enum job_wait 
 
 static void op_up(struct session *session, const json_t *request)
 {
-    do_up(session, request, flag(request, "wait") ? JOB_READY : JOB_ACCEPTED);
+    handle_up(session, request, flag(request, "wait") ? JOB_READY : JOB_ACCEPTED, false);
 }
 
 static void op_start(struct session *session, const json_t *request)
 {
-    do_up(session, request, flag(request, "wait") ? JOB_READY : JOB_RUNNING);
+    handle_up(session, request, flag(request, "wait") ? JOB_READY : JOB_RUNNING, false);
 }
 
 /* ---- stop, restart, kill, down ---- */

@@ -559,6 +559,8 @@ static void on_store_closed(void *ctx)
 
 void engine_close(struct engine *e, void (*closed)(void *ctx), void *ctx)
 {
+    removal_forget(e, NULL);
+    holders_fini(e);
     e->closed = closed;
     e->closed_ctx = ctx;
     logstore_close(e->store, on_store_closed, e);

@@ -73,7 +73,10 @@ static void on_ready_answer(void *ctx, const struct probe_answer *answer)
 void readiness_confirmed(struct run *run)
 {
     struct probe_answer answer = {.verdict = PROBE_PASS, .text = run->svc->answer};
-    const char *colon = strstr(run->svc->answer, ": ");
+    if (run->spec->ready_count == 0) {
+        answer.text = "runs";
+    }
+    const char *colon = run->spec->ready_count == 0 ? NULL : strstr(run->svc->answer, ": ");
     if (colon != NULL) {
         answer.text = colon + 2;
     }
@@ -103,7 +106,9 @@ static void open_probe(struct run_probe *rp, struct run *run, const struct spec_
 void readiness_begin(struct run *run)
 {
     if (run->spec->ready_count == 0) {
-        if (run->spec->kind == SPEC_SERVICE) {
+        if (run->spec->kind == SPEC_SERVICE && run->container != NULL) {
+            container_confirm(run); /* it runs when the engine says so, not when docker does */
+        } else if (run->spec->kind == SPEC_SERVICE) {
             all_ready(run, NULL);
         }
         return;
