@@ -108,6 +108,9 @@ static void on_job_done(void *ctx, const struct job_result *result)
         if (result->code != 0) {
             (void)json_object_set_new(body, "error", reply_error(result->text, NULL));
         }
+        if (result->note[0] != '\0') {
+            (void)json_object_set_new(body, "note", json_string(result->note));
+        }
         finish(p->session, p->id, result->code, body);
     }
     pending_drop(p);
@@ -352,7 +355,8 @@ static void op_stop(struct session *session, const json_t *request)
     struct arena arena = {0};
     struct fault why = {0};
     struct pending *p = pending_new(session, request_id(request));
-    if (engine_stop(session->server->engine, texts(request, "names", &arena), on_job_done, p, &why) != 0) {
+    if (engine_stop(session->server->engine, texts(request, "names", &arena),
+                    milliseconds(request, "timeout_ms"), on_job_done, p, &why) != 0) {
         finish_fault(session, p->id, EXIT_USAGE, &why);
         pending_drop(p);
     }
@@ -477,7 +481,7 @@ static long find_named(struct session *session, const json_t *request)
         char hint[128];
         const char *nearest =
             name == NULL || engine_spec(e) == NULL ? NULL : spec_nearest(engine_spec(e), name);
-        (void)snprintf(text, sizeof text, "no service \"%s\"", name == NULL ? "" : name);
+        (void)snprintf(text, sizeof text, "there is no service \"%s\"", name == NULL ? "" : name);
         (void)snprintf(hint, sizeof hint, "did you mean \"%s\"?", nearest == NULL ? "" : nearest);
         finish_error(session, request_id(request), EXIT_USAGE, text, nearest == NULL ? NULL : hint);
     }
@@ -555,6 +559,15 @@ static void op_detach(struct session *session, const json_t *request)
     finish(session, request_id(request), EXIT_DONE, json_object());
 }
 
+static void op_terminal(struct session *session, const json_t *request)
+{
+    if (terminal_lend(session, json_object_get(request, "state")) != 0) {
+        finish_error(session, request_id(request), EXIT_USAGE, "that is no state of a terminal", NULL);
+        return;
+    }
+    finish(session, request_id(request), EXIT_DONE, json_object());
+}
+
 static const struct operation {
     const char *name;
     void (*handle)(struct session *session, const json_t *request);
@@ -563,7 +576,7 @@ static const struct operation {
     {"restart", op_restart}, {"kill", op_kill},         {"down", op_down},
     {"ps", op_ps},         {"subscribe", op_subscribe}, {"why", op_why},
     {"env", op_env},       {"timeline", op_timeline},   {"port", op_port},
-    {"detach", op_detach},
+    {"detach", op_detach}, {"terminal", op_terminal},
 };
 
 void handle_request(struct session *session, const json_t *request)

@@ -19,6 +19,7 @@
 enum { SESSIONS_MAX = 128, EVENT_QUEUE_MAX = 1024 * 1024, REPLY_QUEUE_MAX = 64 * 1024 * 1024 };
 
 struct server;
+struct terminal_loan;
 
 struct session {
     struct session *next;
@@ -29,6 +30,7 @@ struct session {
     bool owner;
     bool subscribed;
     bool closing;
+    struct terminal_loan *terminal; /* what to give back when the client goes; or NULL */
     uint64_t skipped;      /* events not sent because it does not read */
 };
 
@@ -132,6 +134,11 @@ void handle_up(struct session *session, const json_t *request, enum job_wait wai
 /* up_ask.c: true when the engine must be asked first; handle_up is called again then. */
 bool up_ask_holders(struct session *session, const json_t *request, enum job_wait wait,
                     const struct engine_up_opts *opts);
+
+/* terminal.c: what the client's terminal was before it read keys. -EINVAL: not a state of a terminal. */
+int terminal_lend(struct session *session, const json_t *state) ATTR_MUST_CHECK;
+/* The client has gone: if the terminal still stands as the client left it, it gets its modes back. */
+void terminal_return(struct session *session);
 
 /* replies.c: JSON of what the engine says; new references */
 json_t *reply_services(struct engine *e, bool with_usage);

@@ -95,6 +95,7 @@ void session_close(struct session *session)
     struct server *s = session->server;
     session->closing = true;
     pending_session_gone(session);
+    terminal_return(session);
     uv_close((uv_handle_t *)&session->pipe, on_closed);
     if (session->owner) {
         session->owner = false;

@@ -92,6 +92,7 @@ struct job_row {
 struct job_result {
     int code;                    /* exit code of INTERFACE §2: 0, 1, 6 */
     const char *text;            /* why it is not 0, or "" */
+    const char *note;            /* what else to know, or "" */
     const struct job_row *rows;
     size_t row_count;
 };
@@ -113,8 +114,8 @@ size_t engine_ask_holders(struct engine *e, const struct engine_up_opts *opts,
 /* Stops, restarts or kills the named services (none named: all). -EINVAL for a name. signal 0 for
  * engine_kill: KILL and stay down; else only sends it. done: when their trees are gone (and for a restart
  * when the new processes run, with wait == JOB_READY are ready). */
-int engine_stop(struct engine *e, char *const *names, job_fn done, void *ctx, struct fault *why)
-    ATTR_MUST_CHECK;
+int engine_stop(struct engine *e, char *const *names, uint64_t timeout_ms, job_fn done, void *ctx,
+                struct fault *why) ATTR_MUST_CHECK;
 int engine_restart(struct engine *e, char *const *names, bool dependents, bool stale_only,
                    enum job_wait wait, uint64_t timeout_ms, job_fn done, void *ctx,
                    struct fault *why) ATTR_MUST_CHECK;

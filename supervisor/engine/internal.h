@@ -158,6 +158,7 @@ struct job {
     bool timed;
     job_fn done;
     void *ctx;
+    char note[CAUSE_MAX];        /* what the reply says beside "done" */
     bool finished;
 };
 

@@ -53,7 +53,8 @@ static void job_finish(struct job *job, int code, const char *text)
         enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
         rows[i] = (struct job_row){job->services[i]->name, state, took};
     }
-    struct job_result result = {.code = code, .text = text, .rows = rows, .row_count = job->count};
+    struct job_result result = {
+        .code = code, .text = text, .note = job->note, .rows = rows, .row_count = job->count};
     if (job->done != NULL) {
         job->done(job->ctx, &result);
     }
@@ -313,16 +314,47 @@ static void want_down(struct svc *svc, bool held)
     }
 }
 
-int engine_stop(struct engine *e, char *const *names, job_fn done, void *ctx, struct fault *why)
+static bool has_need(const struct svc *svc, const struct svc *need)
+{
+    for (size_t i = 0; i < svc->need_count; i++) {
+        if (svc->needs[i].svc == need) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only the named are stopped; that others need them is said, and nothing more. */
+static void note_dependents(struct job *job)
+{
+    struct engine *e = job->engine;
+    for (size_t i = 0; i < e->count; i++) {
+        struct svc *other = e->services[i];
+        for (size_t n = 0; n < job->count && other->want_up && other->run != NULL; n++) {
+            if (has_need(other, job->services[n])) {
+                size_t len = strlen(job->note);
+                (void)snprintf(job->note + len, sizeof job->note - len, "%s%s needs %s and goes on",
+                               len > 0 ? ", " : "", other->name, job->services[n]->name);
+                events_news(e, job->services[n], NEWS_WARN, "stops; %s needs it and goes on",
+                            other->name);
+            }
+        }
+    }
+}
+
+int engine_stop(struct engine *e, char *const *names, uint64_t timeout_ms, job_fn done, void *ctx,
+                struct fault *why)
 {
     struct job *job = NULL;
     int rc = job_open(e, JOB_STOP, names, done, ctx, &job, why);
     if (rc != 0) {
         return rc;
     }
+    job_time(job, timeout_ms);
     for (size_t i = 0; i < job->count; i++) {
         want_down(job->services[i], job->count > 1);
     }
+    note_dependents(job);
     e->dirty = true;
     return 0;
 }
@@ -352,6 +384,26 @@ int engine_kill(struct engine *e, char *const *names, int signal, job_fn done, v
     return 0;
 }
 
+/* What the included need and nobody runs is started first, as `start` does: else they would wait for ever. */
+static void want_needs_up(struct engine *e, const struct spec *spec, bool *include)
+{
+    bool *all = mem_calloc(spec->service_count, sizeof *all);
+    memcpy(all, include, spec->service_count * sizeof *all);
+    graph_close_over_needs(spec, all);
+    for (size_t i = 0; i < e->count; i++) {
+        struct svc *svc = e->services[i];
+        bool need = svc->in_spec && all[svc->index] && !include[svc->index] && !svc->spec->excluded;
+        if (need && !svc->want_up && svc->state != SVC_DONE) {
+            svc->want_up = true;
+            svc->user_stop = false;
+            svc->failed_by_need = false;
+            svc->restarts.count = 0;
+            svc_post(svc, EV_WANT_UP, "needed by a restart");
+        }
+    }
+    mem_free(all);
+}
+
 int engine_restart(struct engine *e, char *const *names, bool dependents, bool stale_only,
                    enum job_wait wait, uint64_t timeout_ms, job_fn done, void *ctx,
                    struct fault *why)
@@ -367,7 +419,9 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
     bool named = names != NULL && names[0] != NULL;
     for (size_t i = 0; i < job->count; i++) {
         const struct svc *svc = job->services[i];
-        include[svc->index] = svc->in_spec && (named || svc->want_up || svc->run != NULL);
+        if (svc->in_spec && (named || svc->want_up || svc->run != NULL)) {
+            include[svc->index] = true;
+        }
     }
     if (dependents) {
         graph_close_over_dependents(spec, include);
@@ -381,6 +435,7 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
         }
     }
     job->count = count;
+    want_needs_up(e, spec, include);
     mem_free(include);
     job->wait = wait;
     job_time(job, timeout_ms);

@@ -72,7 +72,9 @@ static int make_request(struct app *app, const struct target *t, const struct ar
     if (from != NULL) {
         if (spec_find(t->spec, from) == NULL) {
             const char *nearest = spec_nearest(t->spec, from);
-            return print_failure(app, EXIT_USAGE, nearest, "--exit-code-from: there is no service \"%s\"",
+            const char *hint =
+                nearest != NULL ? arena_printf(&app->arena, "did you mean \"%s\"?", nearest) : NULL;
+            return print_failure(app, EXIT_USAGE, hint, "--exit-code-from: there is no service \"%s\"",
                                from);
         }
         (void)json_object_set_new(request, "exit_code_from", json_string(from));

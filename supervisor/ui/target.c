@@ -43,6 +43,23 @@ static void request_fill(struct app *app, struct spec_request *request)
     };
 }
 
+static void add_secret(void *ctx, const char *name, struct span text)
+{
+    redactor_add(ctx, name, text);
+}
+
+/* A problem may quote what a reference to the shell's environment gave, before any of it is loaded. */
+static void mask_shell(struct app *app)
+{
+    for (char **at = app->environ; *at != NULL; at++) {
+        const char *equals = strchr(*at, '=');
+        if (equals != NULL) {
+            const char *name = arena_printf(&app->arena, "%.*s", (int)(equals - *at), *at);
+            secret_texts(name, equals + 1, add_secret, app->redactor);
+        }
+    }
+}
+
 int target_locate(struct app *app, struct target *t)
 {
     struct fault why = {0};
@@ -73,13 +90,9 @@ int target_locate(struct app *app, struct target *t)
     if (app->redactor == NULL) {
         app->redactor = redactor_new();
         (void)redactor_load(app->redactor, t->place.secrets);
+        mask_shell(app);
     }
     return EXIT_DONE;
-}
-
-static void add_secret(void *ctx, const char *name, struct span text)
-{
-    redactor_add(ctx, name, text);
 }
 
 /* What the definition's environment holds now is masked too, whether it has run or not. */

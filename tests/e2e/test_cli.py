@@ -1,0 +1,123 @@
+"""What users type and read: names, flags, suggestions, exit codes, masking on every way out, terminals."""
+
+import fcntl
+import os
+import subprocess
+import termios
+
+from lib import ROADIE, StackTest, main, wait_until
+
+CHAIN = """[service base]
+shell = echo base; exec sleep 1000
+[service top]
+shell = echo top; exec sleep 1000
+depends-on = base
+"""
+
+
+class NamesTest(StackTest):
+    def test_stop_says_who_needs_what_it_stops_and_stops_just_it(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        result = self.roadie("stop", "base", "--json")
+        self.assertIn("top needs base and goes on", result.err)
+        self.assertEqual([(s["name"], s["state"]) for s in result.json["services"]], [("base", "off")])
+        self.assertEqual(self.state("top"), "ready")
+
+    def test_restart_starts_a_dependency_that_was_stopped(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.roadie("stop", "base")
+        self.roadie("restart", "top", timeout=20)
+        self.assertEqual((self.state("base"), self.state("top")), ("ready", "ready"))
+
+    def test_restart_lives_with_a_service_that_the_definition_lost(self):
+        self.ini(CHAIN + "[service gone]\nshell = exec sleep 1000\n")
+        self.up("--wait")
+        self.ini("[service base]\nshell = exec sleep 1000\n")
+        self.roadie("restart")
+        self.assertEqual(self.state("base"), "ready")
+
+    def test_stop_ends_at_its_timeout(self):
+        self.ini("[service web]\nshell = trap '' TERM; echo up; while :; do sleep 0.1; done\n"
+                 "ready = log up\nstop = TERM 30s, KILL\n")
+        self.up("--wait")
+        self.assertIn("web", self.roadie("stop", "web", "-t", "300ms", check=6).err)
+
+    def test_an_unknown_name_is_suggested_in_one_wording(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        for command in (["up", "-d"], ["stop"], ["restart"], ["kill"], ["ps"], ["logs"], ["why"], ["wait"],
+                        ["start"], ["env"]):
+            result = self.roadie(*command, "bsae", check=2)
+            self.assertIn('there is no service "bsae"', result.err, command)
+            self.assertIn('did you mean "base"?', result.err, command)
+            error = self.roadie(*command, "bsae", "--json", check=2).json["error"]
+            self.assertEqual((error["code"], error["hint"]), (2, 'did you mean "base"?'), command)
+
+    def test_a_line_that_can_no_longer_come_ends_the_wait_once(self):
+        self.ini("[task t]\nshell = echo hello\n")
+        self.up("--wait")
+        result = self.roadie("wait", "t", "--for", "log=nothing", check=1)
+        self.assertEqual(result.err.count("it will not print nothing"), 1, result)
+
+
+class MaskingTest(StackTest):
+    SECRET = "hunter2secret"
+
+    def test_no_way_out_shows_a_secret(self):
+        self.write(".env", f"DB_PASSWORD={self.SECRET}\n")
+        self.ini("""[stack]
+env-file = .env
+environment = CACHE=redis://me:sw0rdfish@localhost/0
+[service web]
+shell = echo "up $DB_PASSWORD $CACHE"; exec sleep 1000
+ready = log up
+url = http://me:sw0rdfish@localhost/
+[service broken]
+shell = echo "$DB_PASSWORD broke" >&2; exit 3
+""")
+        self.up()
+        self.wait_state("web", "ready")
+        self.wait_state("broken", "failed")
+        for command in (["ps"], ["why", "web"], ["why", "broken"], ["logs"], ["events"], ["timeline"], ["port"],
+                        ["config"], ["graph"], ["env", "web"], ["env", "web", "--why", "DB_PASSWORD"],
+                        ["env", "web", "--format", "sh"], ["wait", "broken"], ["start", "broken", "--wait"]):
+            for extra in ([], ["--json"]):
+                result = self.roadie(*command, *extra, check=None)
+                for secret in (self.SECRET, "sw0rdfish"):
+                    self.assertNotIn(secret, result.out + result.err, command + extra)
+
+    def test_a_problem_never_quotes_what_the_shell_holds(self):
+        self.ini("[service web]\nshell = true\nport = ${env:MY_TOKEN}\n")
+        for command in (["up", "-d"], ["config"], ["up", "-d", "--json"]):
+            result = self.roadie(*command, check=2, env={"MY_TOKEN": self.SECRET})
+            self.assertNotIn(self.SECRET, result.out + result.err)
+            self.assertIn("MY_TOKEN", result.out + result.err)
+
+
+class TerminalTest(StackTest):
+    def test_a_killed_client_leaves_the_terminal_as_it_was(self):
+        self.ini(CHAIN)
+        master, slave = os.openpty()
+        self.addCleanup(os.close, master)
+        self.addCleanup(os.close, slave)
+        before = termios.tcgetattr(slave)
+        client = subprocess.Popen(
+            [ROADIE, "up"], cwd=self.root, env={**self.env, "TERM": "xterm"}, stdin=slave, stdout=slave,
+            stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.clients.append(client)
+
+        def without_echo():
+            return not termios.tcgetattr(slave)[3] & termios.ECHO
+
+        wait_until(without_echo, "keys are read without echo")
+        self.wait_state("top", "ready")
+        client.kill()
+        wait_until(lambda: not without_echo(), "echo is back")
+        self.assertEqual(termios.tcgetattr(slave)[3], before[3])
+
+
+if __name__ == "__main__":
+    main()
