@@ -188,7 +188,7 @@ static void ask_image(struct container *c)
 {
     char *image = arena_strdup(&c->run->arena, c->run->spec->image);
     char **argv = DOCKER(WORD("image"), WORD("inspect"), WORD("--format"), WORD("{{.Id}}"), image);
-    (void)unlink(c->tombstone); /* an earlier run's: that container is gone */
+    tombstones_forget(c->run->svc->engine, c->name); /* of earlier runs: the name is free */
     if (!port_taken_after_all(c) &&
         container_ask(c, argv, CONTAINER_ASK_MS, on_image, &c->command) != 0) {
         container_fail(c, "docker image inspect could not be started");
@@ -241,7 +241,8 @@ static void on_asked(void *ctx, const struct command_result *result)
     if (c->tries == 0) {
         events_news(run->svc->engine, run->svc, NEWS_INFO, "removes a leftover container of this stack");
     }
-    char **argv = container_removal(&run->arena, c->name, run->ref->spec->id);
+    char **argv = container_removal(&run->arena, c->name,
+                                    container_stack_label(&run->arena, run->ref->spec->id));
     if (container_ask(c, argv, CONTAINER_ACT_MS, on_leftover_removed, &c->command) != 0) {
         container_fail(c, "docker rm could not be started");
     }
@@ -288,10 +289,11 @@ void container_begin(struct run *run)
     c->run = run;
     (void)uv_timer_init(e->opts.loop, &c->timer);
     c->name = arena_printf(&run->arena, "roadie-%s-%s", run->ref->spec->id, run->svc->name);
-    c->tombstone = arena_printf(&run->arena, "%s/tombstones/%s", e->opts.state_dir, c->name);
+    char *start = arena_printf(&run->arena, "%llx", (unsigned long long)run->begun_wall_ns);
+    c->label = container_start_label(&run->arena, start);
+    c->tombstone = arena_printf(&run->arena, "%s/tombstones/%s@%s", e->opts.state_dir, c->name, start);
     run->container = c;
     run->name_free = false;
-    removal_forget(e, c->name); /* this start looks for leftovers by itself */
     char text[CAUSE_MAX];
     if (container_is_remote(e->opts.environ, text, sizeof text)) {
         container_fail(c, text);

@@ -23,6 +23,7 @@ enum container_phase {
 struct container {
     struct run *run;
     char *name;
+    const char *label;       /* filter for exactly this run's container: dev.roadie.start=… */
     const char *tombstone;
     const char *env_file;    /* variables that the docker command itself would read; NULL: none */
     enum container_phase phase;
@@ -54,9 +55,11 @@ void container_start(struct container *c);
 
 /* The words of `docker run`; no value of a variable is among them. NULL with why: a variable cannot be passed. */
 char **container_argv(struct container *c, struct fault *why);
-/* Removes the container of that name if it is this stack's: exits 0 when none is left. One that somebody else has
- * given that name is never touched. */
-char **container_removal(struct arena *arena, const char *name, const char *stack_id);
+/* Removes the container of that name if it bears that label (NAME=VALUE): exits 0 when none is left. One that
+ * somebody else has given that name is never touched. */
+char **container_removal(struct arena *arena, const char *name, const char *label);
+char *container_stack_label(struct arena *arena, const char *stack_id);
+char *container_start_label(struct arena *arena, const char *start);
 /* A sentence with its fix for what a docker command said. */
 void container_explain(const struct command_result *result, const char *doing, char *text, size_t size);
 bool container_says(const struct command_result *result, const char *text);

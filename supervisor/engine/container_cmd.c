@@ -100,6 +100,8 @@ char **container_argv(struct container *c, struct fault *why)
     add(&w, "--label");
     add(&w, arena_printf(w.arena, "dev.roadie.stack=%s", run->ref->spec->id));
     add(&w, "--label");
+    add(&w, c->label);
+    add(&w, "--label");
     add(&w, arena_printf(w.arena, "dev.roadie.service=%s", run->svc->name));
     add(&w, "--label");
     add(&w, arena_printf(w.arena, "dev.roadie.root=%s", run->ref->spec->root));
@@ -158,19 +160,29 @@ void container_plan(struct run *run, struct proc_plan *plan)
     if (c->phase != CONTAINER_RUNNING) {
         return;
     }
-    plan->farewell = container_removal(&run->arena, c->name, run->ref->spec->id);
+    plan->farewell = container_removal(&run->arena, c->name, c->label);
     plan->farewell_envp = e->opts.environ;
     plan->tombstone = c->tombstone;
 }
 
+char *container_stack_label(struct arena *arena, const char *stack_id)
+{
+    return arena_printf(arena, "dev.roadie.stack=%s", stack_id);
+}
+
+char *container_start_label(struct arena *arena, const char *start)
+{
+    return arena_printf(arena, "dev.roadie.start=%s", start);
+}
+
 /* Two questions in one command, so that a shim can ask them after the server's death. */
-char **container_removal(struct arena *arena, const char *name, const char *stack_id)
+char **container_removal(struct arena *arena, const char *name, const char *label)
 {
     static const char script[] =
-        "ids=$(docker ps -aq --no-trunc --filter \"name=^/?$1\\$\" --filter \"label=dev.roadie.stack=$2\") || "
+        "ids=$(docker ps -aq --no-trunc --filter \"name=^/?$1\\$\" --filter \"label=$2\") || "
         "exit 1; [ -z \"$ids\" ] || exec docker rm -f -v $ids";
     struct words w = {.arena = arena};
-    const char *const all[] = {"sh", "-c", script, "roadie", name, stack_id, NULL};
+    const char *const all[] = {"sh", "-c", script, "roadie", name, label, NULL};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         add(&w, all[i]);
     }

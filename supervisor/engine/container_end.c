@@ -46,6 +46,7 @@ static void name_is_free(struct container *c)
 static void give_up(struct container *c)
 {
     struct run *run = c->run;
+    run->svc->engine->deaf = true;
     events_news(run->svc->engine, run->svc, NEWS_ERROR,
                 "container %s may still be there: the container engine does not answer; the next roadie "
                 "command tries again", c->name);
@@ -83,7 +84,7 @@ static void on_removed(void *ctx, const struct command_result *result)
 
 static void try_to_free(struct container *c)
 {
-    char **argv = container_removal(&c->run->arena, c->name, c->run->ref->spec->id);
+    char **argv = container_removal(&c->run->arena, c->name, c->label);
     c->phase = CONTAINER_FREEING;
     if (container_ask(c, argv, patience(c), on_removed, &c->command) != 0) {
         give_up(c);
@@ -203,7 +204,7 @@ static void kill_running(struct container *c)
     cancel(&c->command);
     cancel(&c->inspect);
     (void)uv_timer_stop(&c->timer);
-    char **argv = container_removal(&run->arena, c->name, run->ref->spec->id);
+    char **argv = container_removal(&run->arena, c->name, c->label);
     if (run->proc != NULL && container_ask(c, argv, patience(c), on_killed, &c->command) != 0) {
         proc_kill_tree(run->proc);
     }

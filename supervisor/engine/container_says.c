@@ -123,6 +123,9 @@ void container_describe_end(struct run *run)
                                      : "check its name and the network, docker login for a private one");
     } else if (means != NULL) {
         (void)snprintf(run->problem, sizeof run->problem, "%s (docker run: exit %d)", means, run->exit.code);
+    } else if (run->exit.code != 125) {
+        (void)snprintf(run->problem, sizeof run->problem, "exit %d: the image has no such program, or it cannot be run",
+                       run->exit.code);
     }
     buf_fini(&words);
 }

@@ -559,7 +559,7 @@ static void on_store_closed(void *ctx)
 
 void engine_close(struct engine *e, void (*closed)(void *ctx), void *ctx)
 {
-    removal_forget(e, NULL);
+    removal_forget(e);
     holders_fini(e);
     e->closed = closed;
     e->closed_ctx = ctx;

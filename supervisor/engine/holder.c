@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum { QUESTION_MS = 5000, ANSWER_SIZE = 16 * 1024 };
+enum { QUESTION_MS = 5000, AGAIN_MS = 150, AGAIN_TRIES = 20, ANSWER_SIZE = 16 * 1024 };
 
 struct holder {
     struct holder *next;
@@ -27,13 +27,19 @@ struct inquiry {
     void *ctx;
 };
 
+/* Freed by the timer's close callback. */
 struct question {
     struct question *next;
     struct engine *engine;
     struct inquiry *inquiry;
-    struct command *command;
+    struct command *command; /* NULL: waits to ask again */
+    uv_timer_t timer;
+    unsigned tries;
+    char service[64];
     uint16_t port;
 };
+
+static void on_answer(void *ctx, const struct command_result *result);
 
 static void copy_field(char *out, size_t size, struct span field)
 {
@@ -64,6 +70,11 @@ void holder_fill(const struct engine *e, struct engine_conflict *c)
     }
 }
 
+static void on_timer_closed(uv_handle_t *handle)
+{
+    mem_free(CONTAINER_OF((uv_timer_t *)handle, struct question, timer));
+}
+
 static void question_over(struct question *q, bool cancelled)
 {
     struct inquiry *inquiry = q->inquiry;
@@ -73,7 +84,7 @@ static void question_over(struct question *q, bool cancelled)
             break;
         }
     }
-    mem_free(q);
+    uv_close((uv_handle_t *)&q->timer, on_timer_closed);
     if (--inquiry->open == 0) {
         inquiry->done(inquiry->ctx, cancelled);
         mem_free(inquiry);
@@ -111,6 +122,44 @@ static bool remove_leftover(struct question *q, struct span id)
     return command_start(e->opts.loop, &opts, on_removed, q, &q->command, &why) == 0;
 }
 
+static int start(struct question *q)
+{
+    struct fault why = {0};
+    char filter[32];
+    (void)snprintf(filter, sizeof filter, "publish=%u", (unsigned)q->port);
+    struct command_opts opts = {
+        .argv = DOCKER(WORD("ps"), WORD("--no-trunc"), WORD("--filter"), filter, WORD("--format"),
+                       WORD("{{.ID}}\t{{.Names}}\t{{.Label \"dev.roadie.stack\"}}\t"
+                            "{{.Label \"dev.roadie.service\"}}\t{{.Label \"dev.roadie.root\"}}\t"
+                            "{{.Label \"com.docker.compose.project.working_dir\"}}")),
+        .envp = q->engine->opts.environ,
+        .timeout_ms = QUESTION_MS,
+        .output_max = ANSWER_SIZE,
+    };
+    return command_start(q->engine->opts.loop, &opts, on_answer, q, &q->command, &why);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    struct question *q = CONTAINER_OF(timer, struct question, timer);
+    if (start(q) != 0) {
+        question_over(q, false);
+    }
+}
+
+/* The engine's helper holds the port but no container is said to publish it: one is just coming or going. */
+static bool ask_again(struct question *q)
+{
+    const struct svc *svc = engine_svc(q->engine, q->service);
+    struct engine_conflict conflict = {0};
+    if (svc == NULL || ++q->tries > AGAIN_TRIES || conflict_find(q->engine, svc, &conflict) != 1 ||
+        conflict.pid == 0 || !conflict_may_be_container(&conflict)) {
+        return false;
+    }
+    (void)uv_timer_start(&q->timer, on_again, AGAIN_MS, 0);
+    return true;
+}
+
 /* ID, name, and by labels: stack, service, root, compose's directory. */
 static void on_answer(void *ctx, const struct command_result *result)
 {
@@ -124,7 +173,11 @@ static void on_answer(void *ctx, const struct command_result *result)
         (void)span_split(line, '\t', &field[i], &rest);
         line = rest;
     }
+    q->command = NULL;
     holder_forget(e, q->port);
+    if (result->error == 0 && result->code == 0 && field[0].len == 0 && ask_again(q)) {
+        return;
+    }
     if (result->error != 0 || result->code != 0 || field[0].len == 0) {
         question_over(q, false);
         return;
@@ -142,32 +195,20 @@ static void on_answer(void *ctx, const struct command_result *result)
     question_over(q, false);
 }
 
-static bool ask(struct engine *e, uint16_t port, struct inquiry *inquiry)
+static void ask(struct engine *e, const struct svc *svc, struct inquiry *inquiry)
 {
     struct question *q = mem_calloc(1, sizeof *q);
-    struct fault why = {0};
-    char filter[32];
-    (void)snprintf(filter, sizeof filter, "publish=%u", (unsigned)port);
-    struct command_opts opts = {
-        .argv = DOCKER(WORD("ps"), WORD("--no-trunc"), WORD("--filter"), filter, WORD("--format"),
-                       WORD("{{.ID}}\t{{.Names}}\t{{.Label \"dev.roadie.stack\"}}\t"
-                            "{{.Label \"dev.roadie.service\"}}\t{{.Label \"dev.roadie.root\"}}\t"
-                            "{{.Label \"com.docker.compose.project.working_dir\"}}")),
-        .envp = e->opts.environ,
-        .timeout_ms = QUESTION_MS,
-        .output_max = ANSWER_SIZE,
-    };
     q->engine = e;
     q->inquiry = inquiry;
-    q->port = port;
-    if (command_start(e->opts.loop, &opts, on_answer, q, &q->command, &why) != 0) {
-        mem_free(q);
-        return false;
-    }
+    q->port = svc->spec->port;
+    (void)snprintf(q->service, sizeof q->service, "%s", svc->name);
+    (void)uv_timer_init(e->opts.loop, &q->timer);
     q->next = e->questions;
     e->questions = q;
     inquiry->open++;
-    return true;
+    if (start(q) != 0) {
+        (void)uv_timer_start(&q->timer, on_again, AGAIN_MS, 0);
+    }
 }
 
 size_t engine_ask_holders(struct engine *e, const struct engine_up_opts *opts,
@@ -182,7 +223,7 @@ size_t engine_ask_holders(struct engine *e, const struct engine_up_opts *opts,
         struct engine_conflict conflict = {0};
         if (svc->in_spec && include[svc->index] && svc->run == NULL &&
             conflict_find(e, svc, &conflict) == 1 && conflict_may_be_container(&conflict)) {
-            (void)ask(e, svc->spec->port, inquiry);
+            ask(e, svc, inquiry);
         }
     }
     mem_free(include);
@@ -196,7 +237,9 @@ size_t engine_ask_holders(struct engine *e, const struct engine_up_opts *opts,
 void holders_fini(struct engine *e)
 {
     while (e->questions != NULL) {
-        command_cancel(e->questions->command);
+        if (e->questions->command != NULL) {
+            command_cancel(e->questions->command);
+        }
         question_over(e->questions, true);
     }
     holder_forget(e, 0);

@@ -181,6 +181,9 @@ struct engine {
     struct reaper *reaper;
     struct http *http;           /* shared by all probes */
     struct job *jobs;
+    bool deaf;                   /* the container engine did not answer when it had to */
+    char left[128];              /* see tombstones_left */
+    bool swept;                  /* down: what earlier runs left has been gone through */
     struct removal *removals;    /* of containers that an earlier server left */
     struct question *questions;  /* who publishes a port? */
     struct holder *holders;      /* what the last questions were answered */
@@ -278,13 +281,15 @@ pid_t container_pid(const struct run *run);
 const char *container_name(const struct run *run);
 void container_free(struct run *run);
 
-/* tombstone.c */
+/* tombstone.c: a file NAME@START in tombstones/ for each container that may exist */
 void container_sweep_tombstones(struct engine *e);
-/* Ends the removals of that name (NULL: all) that are under way. */
-void removal_forget(struct engine *e, const char *name);
-bool tombstone_exists(const struct engine *e, const struct svc *svc);
-/* True, with the name of one, when a container may still be there. */
-bool tombstones_left(const struct engine *e, char *name, size_t size);
+/* Ends the removals that are under way. */
+void removal_forget(struct engine *e);
+bool tombstone_exists(struct engine *e, const struct svc *svc);
+/* No container of that name is left. */
+void tombstones_forget(struct engine *e, const char *container);
+/* The name of a container that may still be there, valid until the next call, or NULL. */
+const char *tombstones_left(struct engine *e);
 
 /* last_words.c */
 void run_note_words(struct run *run); /* its output begins here */

@@ -194,18 +194,22 @@ static void look_restart(struct job *job)
 /* Also over: removing what an earlier server left. What may remain after all is said. */
 static void look_down(struct job *job)
 {
-    char name[256];
     char text[CAUSE_MAX] = "";
-    if (!all_rest(job) || job->engine->removals != NULL) {
+    struct engine *e = job->engine;
+    if (all_rest(job) && e->removals == NULL && !e->swept && !e->deaf && !e->down_now) {
+        e->swept = true;
+        container_sweep_tombstones(e);
+    }
+    if (!all_rest(job) || e->removals != NULL) {
         return;
     }
-    bool left = tombstones_left(job->engine, name, sizeof name);
-    if (left) {
+    const char *left = tombstones_left(e);
+    if (left != NULL) {
         (void)snprintf(text, sizeof text,
                        "container %s may still be there: the container engine does not answer; roadie down "
-                       "tries again", name);
+                       "tries again", left);
     }
-    job_finish(job, left ? 1 : 0, text);
+    job_finish(job, left != NULL ? 1 : 0, text);
 }
 
 void jobs_look(struct engine *e)
@@ -451,7 +455,7 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
 static void kill_rest(struct engine *e)
 {
     e->down_now = true;
-    removal_forget(e, NULL);
+    removal_forget(e);
     for (size_t i = 0; i < e->count; i++) {
         struct svc *svc = e->services[i];
         svc->stop_held = false;
@@ -480,6 +484,7 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
     uint64_t limit = timeout_ms > 0 ? timeout_ms : spec != NULL ? spec->shutdown_timeout_ms : 0;
     bool first = !e->down;
     e->down = true;
+    e->deaf = e->deaf && !first; /* the container engine may be back */
     for (size_t i = 0; i < e->count && first; i++) {
         want_down(e->services[i], true);
     }

@@ -150,8 +150,8 @@ static void on_alive_answer(void *ctx, const struct probe_answer *answer)
     if (run->adopted && !answer->listening) {
         run->exited = true;
         run->exit = (struct proc_exit){.code = 1};
-        run_post(run, EV_EXITED, "what was adopted has gone");
-        run_check_gone(run);
+        (void)snprintf(run->problem, sizeof run->problem, "what was adopted has gone");
+        run_check_gone(run); /* no EV_EXITED: there is nothing to sweep */
         return;
     }
     if (rp->failures < run->spec->alive_failures) {

@@ -139,7 +139,7 @@ static void describe_end(const struct run *run, const struct policy_verdict *ver
         (void)snprintf(out, size, "%s · %u restarts in %s, restart-limit reached", how,
                        run->spec->restart_limit,
                        format_duration(run->spec->restart_window_ms, window, sizeof window));
-    } else if (run->adopted) {
+    } else if (run->adopted && run->problem[0] == '\0') {
         (void)snprintf(out, size, "let go of");
     } else {
         (void)snprintf(out, size, "%s", how);
