@@ -96,6 +96,21 @@ shell = echo "$DB_PASSWORD broke" >&2; exit 3
             self.assertIn("MY_TOKEN", result.out + result.err)
 
 
+class FilesTest(StackTest):
+    def test_directories_and_files_are_the_users_alone(self):
+        os.chmod(self.base / "run", 0o755)
+        self.ini("[service web]\nshell = echo $A_TOKEN; exec sleep 1000\nenvironment = A_TOKEN=hunter2secret\n")
+        self.up("--wait")
+        seen = 0
+        for top in (self.base / "state" / "roadie", self.base / "run" / "roadie"):
+            for path in [top, *top.rglob("*")]:
+                mode = path.lstat().st_mode
+                self.assertEqual(mode & 0o777, 0o700 if path.is_dir() else 0o600, path)
+                seen += 1
+        self.assertGreater(seen, 8)
+        self.assertTrue(list((self.base / "run" / "roadie").glob("*/*")), "the socket is in XDG_RUNTIME_DIR")
+
+
 class TerminalTest(StackTest):
     def test_a_killed_client_leaves_the_terminal_as_it_was(self):
         self.ini(CHAIN)
