@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import termios
 
-from lib import ROADIE, StackTest, main, wait_until
+from lib import ROADIE, StackTest, main, processes_with, wait_until
 
 CHAIN = """[service base]
 shell = echo base; exec sleep 1000
@@ -109,6 +110,30 @@ class FilesTest(StackTest):
                 seen += 1
         self.assertGreater(seen, 8)
         self.assertTrue(list((self.base / "run" / "roadie").glob("*/*")), "the socket is in XDG_RUNTIME_DIR")
+
+
+class VanishedTest(StackTest):
+    def start_and_remove_the_root(self):
+        self.ini("[service web]\nshell = echo here; exec sleep 1000\n")
+        self.up("--wait")
+        stack = self.stack_ids()[0]
+        shutil.rmtree(self.root)
+        return stack
+
+    def test_a_stack_whose_root_vanished_is_stopped(self):
+        self.start_and_remove_the_root()
+        wait_until(lambda: not processes_with(self.marker), "everything stopped", 5)
+
+    def test_it_is_known_by_its_id_until_it_is_pruned(self):
+        stack = self.start_and_remove_the_root()
+        self.roadie("down", "--stack", stack, cwd=self.base)
+        self.roadie("down", "--stack", stack, cwd=self.base)
+        self.assertEqual(self.roadie("logs", "--stack", stack, cwd=self.base).out, "web | here\n")
+        self.assertIn("-y", self.roadie("prune", check=2, cwd=self.base).err)
+        pruned = self.roadie("prune", "-y", "--json", cwd=self.base).json["pruned"]
+        self.assertEqual([p["stack"] for p in pruned], [stack])
+        self.assertEqual(self.roadie("ps", "--all", "--json", cwd=self.base).json["stacks"], [])
+        self.roadie("down", "--stack", stack, check=2, cwd=self.base)
 
 
 class TerminalTest(StackTest):
