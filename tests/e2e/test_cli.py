@@ -63,6 +63,32 @@ class NamesTest(StackTest):
         self.assertEqual(result.err.count("it will not print nothing"), 1, result)
 
 
+class WhyTest(StackTest):
+    def test_why_quotes_the_last_lines_and_the_last_exception(self):
+        self.ini("""[service web]
+shell = for i in 1 2 3 4 5 6 7; do echo line $i; done; echo "app.db.PoolError: no $A_TOKEN left"; echo bye; exit 3
+environment = A_TOKEN=hunter2secret
+[service other]
+shell = echo unrelated; exec sleep 1000
+""")
+        self.up()
+        self.wait_state("web", "failed")
+        chain = {link["what"]: link["detail"] for link in self.roadie("why", "web", "--json").json["chain"]}
+        self.assertEqual(chain["last lines"].split("\n"),
+                         ["line 5", "line 6", "line 7", "app.db.PoolError: no ‹A_TOKEN› left", "bye"])
+        self.assertEqual(chain["last exception"], "app.db.PoolError: no ‹A_TOKEN› left")
+        self.assertIn("                  line 7\n", self.roadie("why", "web").out)
+
+    def test_why_masks_before_it_cuts_a_long_line(self):
+        self.ini("""[service web]
+shell = printf '%0398d' 0; echo "$A_TOKEN"; exit 3
+environment = A_TOKEN=hunter2secret
+""")
+        self.up()
+        self.wait_state("web", "failed")
+        self.assertNotIn("hu", self.roadie("why", "web").out)
+
+
 class MaskingTest(StackTest):
     SECRET = "hunter2secret"
 
