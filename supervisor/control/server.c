@@ -167,16 +167,26 @@ void server_watch_runtime(struct server *s)
     (void)uv_fs_event_start(&s->runtime_watch, on_runtime_changed, s->place.runtime, 0);
 }
 
+static void on_root_quiet(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    const struct spec *spec = engine_spec(s->engine);
+    struct stat st;
+    if (!s->stopping && spec != NULL && stat(spec->root, &st) != 0) {
+        server_stop(s, 1, "the directory of the stack has vanished", 0, false);
+    }
+}
+
+/* The end of a directory that is somebody's working directory (ours, a service's) is no event of its own:
+ * what is seen is the end of its last entry, an instant before. So the look comes when it has been quiet. */
 static void on_root_changed(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct server *s = handle->data;
-    const struct spec *spec = engine_spec(s->engine);
-    struct stat st;
     (void)name;
-    (void)events;
     (void)status;
-    if (!s->stopping && spec != NULL && stat(spec->root, &st) != 0) {
-        server_stop(s, 1, "the directory of the stack has vanished", 0, false);
+    if (!s->finished && (events & UV_RENAME) != 0) {
+        (void)uv_timer_start(&s->root_timer, on_root_quiet, ROOT_QUIET_MS, 0);
+        uv_unref((uv_handle_t *)&s->root_timer);
     }
 }
 
@@ -360,6 +370,7 @@ void server_close_all(struct server *s)
     uv_close((uv_handle_t *)&s->progress_timer, NULL);
     uv_close((uv_handle_t *)&s->runtime_watch, NULL);
     uv_close((uv_handle_t *)&s->root_watch, NULL);
+    uv_close((uv_handle_t *)&s->root_timer, NULL);
     for (size_t i = 0; i < COUNT_OF(s->signals); i++) {
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     }
@@ -391,6 +402,8 @@ static void open_handles(struct server *s)
     (void)uv_timer_init(s->loop, &s->progress_timer);
     (void)uv_fs_event_init(s->loop, &s->runtime_watch);
     (void)uv_fs_event_init(s->loop, &s->root_watch);
+    (void)uv_timer_init(s->loop, &s->root_timer);
+    s->root_timer.data = s;
     s->progress_timer.data = s;
     s->runtime_watch.data = s;
     s->root_watch.data = s;

@@ -16,7 +16,8 @@
 #define ROADIE_VERSION "0" /* CMake sets it */
 #endif
 
-enum { SESSIONS_MAX = 128, EVENT_QUEUE_MAX = 1024 * 1024, REPLY_QUEUE_MAX = 64 * 1024 * 1024 };
+enum { SESSIONS_MAX = 128, EVENT_QUEUE_MAX = 1024 * 1024, REPLY_QUEUE_MAX = 64 * 1024 * 1024,
+       ROOT_QUIET_MS = 200 };
 
 struct server;
 struct terminal_loan;
@@ -74,6 +75,7 @@ struct server {
     bool rebinding;
     uv_fs_event_t runtime_watch;
     uv_fs_event_t root_watch;
+    uv_timer_t root_timer;
     uv_timer_t progress_timer;
     uv_signal_t signals[3];
     struct session *sessions;

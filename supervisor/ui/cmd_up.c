@@ -14,7 +14,7 @@
 #include "control/protocol.h"
 #include "ui/commands.h"
 #include "ui/conflict.h"
-#include "ui/lastwords.h"
+#include "ui/last_words.h"
 #include "ui/print.h"
 #include "ui/session.h"
 #include "ui/target.h"
@@ -152,7 +152,6 @@ static void print_states(struct app *app, struct target *t)
 /* After an `up --wait` that failed: what those that are not well said last. */
 static void tell_last_words(struct app *app, struct target *t)
 {
-    enum { LINES = 5 };
     json_t *reply = NULL;
     (void)target_call(app, t, json_pack("{s:s}", "op", "ps"), NULL, NULL, &reply);
     const json_t *services = json_object_get(reply, "services");
@@ -162,15 +161,15 @@ static void tell_last_words(struct app *app, struct target *t)
         if (strcmp(state, "failed") != 0 && strcmp(state, "starting") != 0) {
             continue;
         }
-        struct lastwords words = {0};
+        json_t *words = json_array();
+        last_words_add(words, t->place.logs, member_text(s, "name"), app->redactor);
         struct span line = {0};
-        lastwords_read(app, t, member_text(s, "name"), LINES, &words);
-        struct span rest = buf_span(&words.lines);
+        struct span rest = span_of(member_text(json_array_get(words, 0), "detail"));
         while (rest.len > 0) {
             (void)span_split(rest, '\n', &line, &rest);
             print_note(app, "  %s | %.*s", member_text(s, "name"), (int)line.len, line.ptr);
         }
-        lastwords_fini(&words);
+        json_decref(words);
     }
     json_decref(reply);
 }
