@@ -34,7 +34,10 @@ static void signal_run(struct run *run, int sig)
 
 static void kill_run(struct run *run)
 {
-    if (run->container != NULL) {
+    if (run->adopted) {
+        run->exited = true;
+        run_check_gone(run); /* nothing of ours runs */
+    } else if (run->container != NULL) {
         container_kill(run);
     } else if (run->proc != NULL) {
         proc_kill_tree(run->proc);
@@ -98,6 +101,9 @@ void service_act(struct svc *svc, unsigned actions)
         if (svc->run != NULL && (svc->run->spec->kind == SPEC_SERVICE || svc->run->spec->ready_count > 0)) {
             arm(svc, svc->run->spec->ready_timeout_ms);
         }
+    }
+    if (svc->run == NULL) {
+        actions &= (unsigned)(ACT_REST | ACT_START); /* its end is in the queue behind this event */
     }
     if ((actions & ACT_WATCH) != 0) {
         disarm(svc);

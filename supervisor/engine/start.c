@@ -289,7 +289,7 @@ void adopt_refused(struct run *run, const char *answer)
         conflict_text(&conflict, text, sizeof text);
     }
     (void)fault_set(&why, -EPROTO, "%s; it cannot be adopted: %s", text, answer);
-    refuse(run, &why);
+    run_fail(run, &why); /* not refuse: a stop may be in the queue, which needs the run */
 }
 
 void run_fail(struct run *run, const struct fault *why)
