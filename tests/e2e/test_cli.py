@@ -63,6 +63,27 @@ class NamesTest(StackTest):
         self.assertEqual(result.err.count("it will not print nothing"), 1, result)
 
 
+class SelectionTest(StackTest):
+    def test_what_up_selected_holds_for_every_command_until_down(self):
+        self.write("extra.env", "FROM_E=yes\n")
+        self.ini("""[service a]
+shell = exec sleep 1000
+[service d]
+shell = exec sleep 1000
+gives = a: DURL=http://d
+profile = q
+[profile q]
+""")
+        self.up("--wait", "--with", "d", "-e", "extra.env")
+        for name, value in (("DURL", "http://d"), ("FROM_E", "yes")):
+            self.assertIn(f"{name}={value}", self.roadie("env", "a", "--format", "dotenv").out.replace('"', ""))
+            self.assertEqual(self.roadie("run", "a", "--", "sh", "-c", f"echo ${name}").out, f"{value}\n")
+        self.assertEqual(self.roadie("graph", "--json").json["nodes"], ["a", "d"])
+        self.roadie("down")
+        self.assertEqual(self.roadie("graph", "--json").json["nodes"], ["a"])
+        self.roadie("env", "a", "--why", "DURL", check=1)
+
+
 class WhyTest(StackTest):
     def test_why_quotes_the_last_lines_and_the_last_exception(self):
         self.ini("""[service web]
