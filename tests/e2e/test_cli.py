@@ -84,6 +84,24 @@ profile = q
         self.roadie("env", "a", "--why", "DURL", check=1)
 
 
+    def test_an_excluded_dependency_counts_as_met_and_is_said(self):
+        self.ini(CHAIN)
+        self.assertIn("base  excluded; top", self.up("--wait", "-x", "base").err)
+        self.assertEqual(self.state("top"), "ready")
+        self.assertEqual([s["name"] for s in self.roadie("ps", "--json").json["services"]], ["top"])
+
+    def test_a_name_is_looked_for_in_every_stack(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.assertEqual(self.roadie("ps", "--all", "-q", "t*").out.split(), [str(self.ps()["top"]["pid"])])
+        self.assertIn("in any stack", self.roadie("ps", "--all", "nope", check=2).err)
+
+    def test_nothing_stale_is_said(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.assertIn("nothing is stale", self.roadie("restart", "--stale").err)
+
+
 class WhyTest(StackTest):
     def test_why_quotes_the_last_lines_and_the_last_exception(self):
         self.ini("""[service web]
