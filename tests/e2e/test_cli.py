@@ -177,6 +177,47 @@ class FilesTest(StackTest):
         self.assertTrue(list((self.base / "run" / "roadie").glob("*/*")), "the socket is in XDG_RUNTIME_DIR")
 
 
+class VolumesTest(StackTest):
+    def setUp(self):
+        super().setUp()
+        self.calls = self.base / "calls"
+        self.write("bin/docker", f"""#!/bin/sh
+echo "$*" >> {self.calls}
+case $3 in gone) echo "Error: No such volume: gone" >&2; exit 1;; busy) echo "volume is in use" >&2; exit 1;; esac
+""", 0o755)
+        self.env["PATH"] = f"{self.root}/bin:{self.env['PATH']}"
+
+    def define(self, *volumes):
+        lines = "".join(f"volume = {v}\n" for v in volumes)
+        self.ini(f"[service web]\nshell = exec sleep 1000\n[service db]\nimage = some:tag\nprofile = p\n{lines}")
+
+    def removed(self):
+        return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+    def test_data_goes_only_with_v_and_only_what_the_definition_names(self):
+        self.define("data:/var/lib/data", "gone:/x", "./here:/here", "/etc:/etc:ro", "data:/again")
+        self.up("--wait")
+        self.roadie("down")
+        self.assertEqual(self.removed(), [])
+        self.up("--wait")
+        self.roadie("down", "-v")
+        self.assertEqual(self.removed(), ["volume rm data", "volume rm gone"])
+        self.roadie("down", "--volumes", "--json")
+        self.assertEqual(len(self.removed()), 4)
+
+    def test_a_volume_that_cannot_be_removed_is_a_failure(self):
+        self.define("busy:/x")
+        self.assertIn("volume busy: volume is in use", self.roadie("down", "-v", check=1).err)
+        self.assertEqual(self.roadie("down", "-v", "--json", check=1).json, {"v": 1, "services": []})
+
+    def test_a_broken_definition_stops_nothing(self):
+        self.define("data:/x")
+        self.up("--wait")
+        self.write("roadie.local.ini", "broken\n")
+        self.roadie("down", "-v", check=2)
+        self.assertEqual(self.state("web"), "ready")
+
+
 class VanishedTest(StackTest):
     def start_and_remove_the_root(self):
         self.ini("[service web]\nshell = echo here; exec sleep 1000\n")
