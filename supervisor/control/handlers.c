@@ -69,7 +69,7 @@ static uint64_t milliseconds(const json_t *request, const char *key)
 
 /* ---- pending replies ---- */
 
-static struct pending *pending_new(struct session *session, json_int_t id)
+struct pending *pending_new(struct session *session, json_int_t id)
 {
     struct pending *p = mem_calloc(1, sizeof *p);
     p->server = session->server;
@@ -80,7 +80,7 @@ static struct pending *pending_new(struct session *session, json_int_t id)
     return p;
 }
 
-static void pending_drop(struct pending *p)
+void pending_drop(struct pending *p)
 {
     for (struct pending **at = &p->server->pendings; *at != NULL; at = &(*at)->next) {
         if (*at == p) {
@@ -236,8 +236,7 @@ static void finish_up_error(struct session *session, json_int_t id, int rc, stru
         (void)snprintf(text, sizeof text, "port %u of service %s is taken",
                        (unsigned)conflicts[0].listener.port, conflicts[0].service);
         finish(session, id, EXIT_CONFLICT,
-               json_pack("{s:o, s:o}", "error",
-                         reply_error(text, "roadie up --kill-port ends the process that holds it"),
+               json_pack("{s:o, s:o}", "error", reply_error(text, reply_conflict_hint(&conflicts[0])),
                          "conflicts", list));
     } else if (problems->count > 0) {
         json_t *list = reply_problems(problems);
@@ -261,9 +260,22 @@ static json_t *starting_names(struct engine *e)
     return names;
 }
 
-static void do_up(struct session *session, const json_t *request, enum job_wait wait)
+/* What starts something meets a server that is on its way out. */
+static bool is_stopping(struct session *session, const json_t *request)
+{
+    if (session->server->stopping) {
+        finish_error(session, request_id(request), EXIT_FAILED, "the stack is being stopped",
+                     "try again when it is down");
+    }
+    return session->server->stopping;
+}
+
+void handle_up(struct session *session, const json_t *request, enum job_wait wait, bool asked)
 {
     struct server *s = session->server;
+    if (is_stopping(session, request)) {
+        return;
+    }
     struct arena arena = {0};
     struct problems problems = {0};
     struct fault why = {0};
@@ -287,6 +299,11 @@ static void do_up(struct session *session, const json_t *request, enum job_wait 
         .kill_port = flag(request, "kill_port"),
         .exit_code_from = json_string_value(json_object_get(request, "exit_code_from")),
     };
+    if (!asked && up_ask_holders(session, request, wait, &opts)) {
+        selection_revert(s, &mark);
+        arena_fini(&arena);
+        return;
+    }
     bool later = wait != JOB_ACCEPTED;
     struct pending *p = later ? pending_new(session, id) : NULL;
     int rc = engine_up(s->engine, &opts, wait, milliseconds(request, "timeout_ms"),
@@ -310,12 +327,12 @@ static void do_up(struct session *session, const json_t *request, enum job_wait 
 
 static void op_up(struct session *session, const json_t *request)
 {
-    do_up(session, request, flag(request, "wait") ? JOB_READY : JOB_ACCEPTED);
+    handle_up(session, request, flag(request, "wait") ? JOB_READY : JOB_ACCEPTED, false);
 }
 
 static void op_start(struct session *session, const json_t *request)
 {
-    do_up(session, request, flag(request, "wait") ? JOB_READY : JOB_RUNNING);
+    handle_up(session, request, flag(request, "wait") ? JOB_READY : JOB_RUNNING, false);
 }
 
 /* ---- stop, restart, kill, down ---- */
@@ -363,7 +380,7 @@ static char **stale_names(struct engine *e, struct arena *arena)
 static void op_restart(struct session *session, const json_t *request)
 {
     struct server *s = session->server;
-    if (!has_stack(session, request)) {
+    if (is_stopping(session, request) || !has_stack(session, request)) {
         return;
     }
     struct arena arena = {0};
@@ -565,6 +582,9 @@ static const struct operation {
 void handle_request(struct session *session, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "op"));
+    if (session->server->finished) {
+        return; /* the last words are on their way */
+    }
     const struct operation *op = name == NULL ? NULL : TABLE_FIND(operations, span_of(name));
     if (op == NULL) {
         finish_error(session, request_id(request), EXIT_USAGE, "the server does not know this request",

@@ -252,8 +252,8 @@ void server_tell_progress(struct server *s)
     for (size_t i = 0; i < engine_count(s->engine); i++) {
         struct svc_snapshot snap;
         engine_snapshot(s->engine, i, true, &snap);
-        if (!svc_state_is_alive(snap.state)) {
-            continue;
+        if (snap.state != SVC_STOPPING && snap.state != SVC_KILLING) {
+            continue; /* its turn comes when what needs it has gone */
         }
         json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", snap.name, "state",
                                 svc_state_name(snap.state), "what",
@@ -283,9 +283,7 @@ static void on_engine_closed(void *ctx)
     json_t *end = json_pack("{s:i, s:s, s:i, s:s}", "v", 1, "event", "end", "code", s->end_code, "text",
                             s->end_text);
     for (struct session *session = s->sessions; session != NULL; session = session->next) {
-        if (session->subscribed) {
-            session_send(session, end);
-        }
+        session_send(session, end); /* also to one whose subscription is still on its way */
     }
     json_decref(end);
     server_close_all(s);
@@ -474,9 +472,7 @@ void server_free(struct server *s)
     free_list(&s->except);
     free_list(&s->env_files);
     free_list(&s->can_die);
-    if (s->lock_fd >= 0) {
-        (void)close(s->lock_fd);
-    }
+    /* The lock stays until the process has gone: that is what `down` and the next `up` wait for. */
     arena_fini(&s->arena);
     mem_free(s);
 }

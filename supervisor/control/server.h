@@ -127,6 +127,15 @@ void handle_request(struct session *session, const json_t *request);
 /* Reads the definition with the selection that holds. 0, or a code of INTERFACE §2 with *error to send. */
 int server_load(struct server *s, char *const *names, json_t **error);
 void pending_session_gone(struct session *session);
+/* A reply that comes later: its session may be gone by then. */
+struct pending *pending_new(struct session *session, json_int_t id);
+void pending_drop(struct pending *p);
+
+/* handlers.c: `up` or `start`; asked: the container engine has been asked who holds ports. */
+void handle_up(struct session *session, const json_t *request, enum job_wait wait, bool asked);
+/* up_ask.c: true when the engine must be asked first; handle_up is called again then. */
+bool up_ask_holders(struct session *session, const json_t *request, enum job_wait wait,
+                    const struct engine_up_opts *opts);
 
 /* terminal.c: what the client's terminal was before it read keys. -EINVAL: not a state of a terminal. */
 int terminal_lend(struct session *session, const json_t *state) ATTR_MUST_CHECK;
@@ -139,6 +148,8 @@ json_t *reply_rows(const struct job_result *result);
 json_t *reply_problems(const struct problems *problems);
 json_t *reply_error(const char *message, const char *hint);
 json_t *reply_conflict(const struct engine_conflict *conflict);
+/* What to do about it. */
+const char *reply_conflict_hint(const struct engine_conflict *conflict);
 json_t *reply_event(const struct engine_event *event);
 json_t *reply_ports(struct engine *e);
 json_t *reply_timeline(struct engine *e);

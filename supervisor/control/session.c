@@ -169,11 +169,11 @@ static void greet(struct session *session)
     struct server *s = session->server;
     const struct spec *spec = engine_spec(s->engine);
     json_t *hello = json_pack(
-        "{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "protocol", PROTOCOL_VERSION,
+        "{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o}", "protocol", PROTOCOL_VERSION,
         "version", ROADIE_VERSION, "stack", s->place.id, "pid", (int)uv_os_getpid(), "root",
         spec == NULL ? "" : spec->root, "name", spec == NULL ? "" : spec->name, "file",
-        spec == NULL ? "" : spec->file, "logs", s->place.logs, "secrets", s->place.secrets, "you_own",
-        (int)session->owner, "owner", owner_json(s));
+        spec == NULL ? "" : spec->file, "logs", s->place.logs, "secrets", s->place.secrets, "stopping",
+        (int)s->stopping, "you_own", (int)session->owner, "owner", owner_json(s));
     (void)json_object_set_new(hello, "selection", selection_json(s));
     json_t *message = json_pack("{s:o}", "hello", hello);
     session_send(session, message);

@@ -9,15 +9,21 @@
 
 #include "base/clock.h"
 
+enum { GONE_TRIES = 100, GONE_STEP_MS = 5 };
+
 /* A name in /proc of the engine's own port helper: the container behind it is what matters. */
 static bool is_engine_proxy(const struct process_facts *facts)
 {
     return strstr(facts->command, "docker-proxy") != NULL || strstr(facts->command, "rootlessport") != NULL;
 }
 
+bool conflict_may_be_container(const struct engine_conflict *c)
+{
+    return c->pid == 0 || is_engine_proxy(&c->facts);
+}
+
 int conflict_find(struct engine *e, const struct svc *svc, struct engine_conflict *out)
 {
-    (void)e;
     if (svc->spec->port == 0 || svc->spec->port_export_only) {
         return 0;
     }
@@ -32,6 +38,9 @@ int conflict_find(struct engine *e, const struct svc *svc, struct engine_conflic
         if (out->pid != 0) {
             (void)process_facts(out->pid, &out->facts);
         }
+        if (conflict_may_be_container(out)) {
+            holder_fill(e, out);
+        }
         return 1;
     }
     return 0;
@@ -42,6 +51,15 @@ void conflict_text(const struct engine_conflict *c, char *out, size_t size)
     char where[64];
     (void)snprintf(where, sizeof where, c->listener.v6 ? "[%s]:%u" : "%s:%u", c->listener.address,
                    (unsigned)c->listener.port);
+    if (c->container[0] != '\0') {
+        int len = snprintf(out, size, "port %u is taken (%s) by container %s", (unsigned)c->listener.port,
+                           where, c->container);
+        if (len > 0 && (size_t)len < size && c->facts.stack_id[0] != '\0') {
+            (void)snprintf(out + len, size - (size_t)len, " of stack %s in %s", c->facts.stack_id,
+                           c->facts.directory);
+        }
+        return;
+    }
     if (c->pid == 0) {
         (void)snprintf(out, size, "port %u is taken (%s, owner not visible: user id %u)",
                        (unsigned)c->listener.port, where, (unsigned)c->listener.uid);
@@ -79,5 +97,13 @@ int conflict_kill(const struct engine_conflict *c)
     if (again.start_time != c->facts.start_time) {
         return -ESRCH; /* the pid was used again */
     }
-    return kill(c->pid, SIGKILL) == 0 ? 0 : -errno;
+    if (kill(c->pid, SIGKILL) != 0) {
+        return -errno;
+    }
+    /* Its socket goes with it, a little later: the start that follows must not meet it again. */
+    struct listener found[LISTENERS_MAX];
+    for (int i = 0; i < GONE_TRIES && listeners_find(c->listener.port, found, LISTENERS_MAX) > 0; i++) {
+        uv_sleep(GONE_STEP_MS);
+    }
+    return 0;
 }

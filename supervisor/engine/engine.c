@@ -319,7 +319,9 @@ static void look_for_sleep(struct engine *e)
 
 static void on_prepare(uv_prepare_t *handle)
 {
-    engine_settle(handle->data);
+    struct engine *e = handle->data;
+    arena_fini(&e->snapshot); /* whoever asked has used the answer by now */
+    engine_settle(e);
 }
 
 static void on_check(uv_check_t *handle)
@@ -557,6 +559,8 @@ static void on_store_closed(void *ctx)
 
 void engine_close(struct engine *e, void (*closed)(void *ctx), void *ctx)
 {
+    removal_forget(e);
+    holders_fini(e);
     e->closed = closed;
     e->closed_ctx = ctx;
     logstore_close(e->store, on_store_closed, e);

@@ -191,6 +191,27 @@ static void look_restart(struct job *job)
     look_up(job);
 }
 
+/* Also over: removing what an earlier server left. What may remain after all is said. */
+static void look_down(struct job *job)
+{
+    char text[CAUSE_MAX] = "";
+    struct engine *e = job->engine;
+    if (all_rest(job) && e->removals == NULL && !e->swept && !e->deaf && !e->down_now) {
+        e->swept = true;
+        container_sweep_tombstones(e);
+    }
+    if (!all_rest(job) || e->removals != NULL) {
+        return;
+    }
+    const char *left = tombstones_left(e);
+    if (left != NULL) {
+        (void)snprintf(text, sizeof text,
+                       "container %s may still be there: the container engine does not answer; roadie down "
+                       "tries again", left);
+    }
+    job_finish(job, left != NULL ? 1 : 0, text);
+}
+
 void jobs_look(struct engine *e)
 {
     struct job *next = NULL;
@@ -204,9 +225,11 @@ void jobs_look(struct engine *e)
             case JOB_RESTART:
                 look_restart(job);
                 break;
+            case JOB_DOWN:
+                look_down(job);
+                break;
             case JOB_STOP:
             case JOB_KILL:
-            case JOB_DOWN:
                 if (all_rest(job)) {
                     job_finish(job, 0, "");
                 }
@@ -432,11 +455,12 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
 static void kill_rest(struct engine *e)
 {
     e->down_now = true;
+    removal_forget(e);
     for (size_t i = 0; i < e->count; i++) {
         struct svc *svc = e->services[i];
         svc->stop_held = false;
         svc->want_up = false;
-        if (svc->run != NULL && svc->state != SVC_KILLING) {
+        if (svc->run != NULL) {
             svc_post(svc, EV_KILL, "killed: the whole stack had to go");
         }
     }
@@ -460,6 +484,7 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
     uint64_t limit = timeout_ms > 0 ? timeout_ms : spec != NULL ? spec->shutdown_timeout_ms : 0;
     bool first = !e->down;
     e->down = true;
+    e->deaf = e->deaf && !first; /* the container engine may be back */
     for (size_t i = 0; i < e->count && first; i++) {
         want_down(e->services[i], true);
     }
@@ -490,6 +515,18 @@ static bool *closure(struct engine *e, const struct engine_up_opts *opts, struct
     return include;
 }
 
+bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts)
+{
+    int rc = 0;
+    struct fault why = {0};
+    bool *include = closure(e, opts, &why, &rc);
+    if (rc != 0) {
+        mem_free(include);
+        include = NULL;
+    }
+    return include;
+}
+
 static bool is_up(const struct svc *svc)
 {
     return svc->want_up && (svc->run != NULL || svc->state == SVC_WAITING || svc->state == SVC_BACKOFF);
@@ -514,7 +551,7 @@ static int check_port(struct engine *e, const struct svc *svc, const struct engi
     if (svc->spec->adopt && out->facts.stack_id[0] == '\0') {
         return 0;
     }
-    if (opts->kill_port && out->pid != 0) {
+    if (opts->kill_port && out->pid != 0 && !conflict_may_be_container(out)) {
         char text[CAUSE_MAX];
         conflict_text(out, text, sizeof text);
         int rc = conflict_kill(out);

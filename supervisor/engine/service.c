@@ -123,8 +123,11 @@ void service_act(struct svc *svc, unsigned actions)
 static void describe_end(const struct run *run, const struct policy_verdict *verdict, char *out,
                          size_t size)
 {
-    char how[96];
+    char how[CAUSE_MAX];
     (void)proc_exit_text(&run->exit, how, sizeof how);
+    if (run->problem[0] != '\0') {
+        (void)snprintf(how, sizeof how, "%s", run->problem);
+    }
     char span[32];
     if (run->cannot_start || run->timed_out) {
         (void)snprintf(out, size, "%s", run->problem);
@@ -136,7 +139,7 @@ static void describe_end(const struct run *run, const struct policy_verdict *ver
         (void)snprintf(out, size, "%s · %u restarts in %s, restart-limit reached", how,
                        run->spec->restart_limit,
                        format_duration(run->spec->restart_window_ms, window, sizeof window));
-    } else if (run->adopted) {
+    } else if (run->adopted && run->problem[0] == '\0') {
         (void)snprintf(out, size, "let go of");
     } else {
         (void)snprintf(out, size, "%s", how);
@@ -174,6 +177,9 @@ void run_check_gone(struct run *run)
     struct svc *svc = run->svc;
     if (svc->run != run || !run->exited || !run->drained || !run->empty || !run->name_free) {
         return;
+    }
+    if (run->container != NULL) {
+        container_describe_end(run);
     }
     uint64_t now = engine_now_ms(svc->engine);
     struct run_end end = {

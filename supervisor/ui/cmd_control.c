@@ -225,6 +225,7 @@ int cmd_down(struct app *app, const struct args *args)
     }
     if (code == EXIT_DONE && t.client != NULL) {
         code = control(app, &t, json_incref(request));
+        client_wait_end(&t.place);
     } else if (code == EXIT_DONE && app->json) {
         print_json(app, json_pack("{s:i,s:[]}", "v", 1, "services"));
     } else if (code == EXIT_DONE) {

@@ -14,6 +14,7 @@
 #include "control/protocol.h"
 #include "ui/commands.h"
 #include "ui/conflict.h"
+#include "ui/last_words.h"
 #include "ui/print.h"
 #include "ui/session.h"
 #include "ui/target.h"
@@ -165,6 +166,31 @@ static void print_states(struct app *app, struct target *t)
     json_decref(reply);
 }
 
+/* After an `up --wait` that failed: what those that are not well said last. */
+static void tell_last_words(struct app *app, struct target *t)
+{
+    json_t *reply = NULL;
+    (void)target_call(app, t, json_pack("{s:s}", "op", "ps"), NULL, NULL, &reply);
+    const json_t *services = json_object_get(reply, "services");
+    for (size_t i = 0; i < json_array_size(services); i++) {
+        const json_t *s = json_array_get(services, i);
+        const char *state = member_text(s, "state");
+        if (strcmp(state, "failed") != 0 && strcmp(state, "starting") != 0) {
+            continue;
+        }
+        json_t *words = json_array();
+        last_words_add(words, t->place.logs, member_text(s, "name"), app->redactor);
+        struct span line = {0};
+        struct span rest = span_of(member_text(json_array_get(words, 0), "detail"));
+        while (rest.len > 0) {
+            (void)span_split(rest, '\n', &line, &rest);
+            print_note(app, "  %s | %.*s", member_text(s, "name"), (int)line.len, line.ptr);
+        }
+        json_decref(words);
+    }
+    json_decref(reply);
+}
+
 static void die_by(int signal)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -198,6 +224,8 @@ static int up_attached(struct app *app, struct target *t, const struct args *arg
     }
     if (json && wait && code == EXIT_DONE) {
         print_states(app, t);
+    } else if (wait && !json && (code == EXIT_FAILED || code == EXIT_TIMEOUT)) {
+        tell_last_words(app, t);
     }
     return code;
 }

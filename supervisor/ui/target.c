@@ -140,7 +140,9 @@ static void add_running(struct app *app, struct target *t, struct spec_request *
         return; /* nothing runs, or the command that needs it says why it cannot be reached */
     }
     const json_t *hello = client_hello(t->client != NULL ? t->client : own);
-    const json_t *running = json_object_get(hello, "selection");
+    /* `down` ends the selection, also while it still stops. */
+    const json_t *running =
+        json_is_true(json_object_get(hello, "stopping")) ? NULL : json_object_get(hello, "selection");
     request->profiles = merged(app, json_object_get(running, "profiles"), request->profiles);
     request->with = merged(app, json_object_get(running, "with"), request->with);
     request->except = merged(app, json_object_get(running, "except"), request->except);
