@@ -55,6 +55,20 @@ static void add_lan(struct app *app, const struct target *t, json_t *request)
     }
 }
 
+/* An excluded dependency counts as met; that is said when it is asked for. */
+static void say_excluded(const struct app *app, const struct target *t)
+{
+    for (size_t i = 0; i < t->spec->service_count; i++) {
+        const struct spec_service *s = &t->spec->services[i];
+        for (size_t n = 0; s->selected && !s->excluded && n < s->need_count; n++) {
+            const struct spec_service *need = &t->spec->services[s->needs[n].service];
+            if (need->excluded) {
+                print_note(app, "– %s  excluded; %s, which needs it, goes on without", need->name, s->name);
+            }
+        }
+    }
+}
+
 static int make_request(struct app *app, const struct target *t, const struct args *args, json_t *request)
 {
     static const char *const flags[][2] = {{"no-deps", "no_deps"},
@@ -83,6 +97,9 @@ static int make_request(struct app *app, const struct target *t, const struct ar
     int code = target_duration(app, "wait-timeout", &ms);
     if (code == EXIT_DONE && args_text(args, "wait-timeout") != NULL) {
         (void)json_object_set_new(request, "timeout_ms", json_integer((json_int_t)ms));
+    }
+    if (args_text(args, "except") != NULL) {
+        say_excluded(app, t);
     }
     if (args_flag(args, "lan")) {
         add_lan(app, t, request);

@@ -63,6 +63,45 @@ class NamesTest(StackTest):
         self.assertEqual(result.err.count("it will not print nothing"), 1, result)
 
 
+class SelectionTest(StackTest):
+    def test_what_up_selected_holds_for_every_command_until_down(self):
+        self.write("extra.env", "FROM_E=yes\n")
+        self.ini("""[service a]
+shell = exec sleep 1000
+[service d]
+shell = exec sleep 1000
+gives = a: DURL=http://d
+profile = q
+[profile q]
+""")
+        self.up("--wait", "--with", "d", "-e", "extra.env")
+        for name, value in (("DURL", "http://d"), ("FROM_E", "yes")):
+            self.assertIn(f"{name}={value}", self.roadie("env", "a", "--format", "dotenv").out.replace('"', ""))
+            self.assertEqual(self.roadie("run", "a", "--", "sh", "-c", f"echo ${name}").out, f"{value}\n")
+        self.assertEqual(self.roadie("graph", "--json").json["nodes"], ["a", "d"])
+        self.roadie("down")
+        self.assertEqual(self.roadie("graph", "--json").json["nodes"], ["a"])
+        self.roadie("env", "a", "--why", "DURL", check=1)
+
+
+    def test_an_excluded_dependency_counts_as_met_and_is_said(self):
+        self.ini(CHAIN)
+        self.assertIn("base  excluded; top", self.up("--wait", "-x", "base").err)
+        self.assertEqual(self.state("top"), "ready")
+        self.assertEqual([s["name"] for s in self.roadie("ps", "--json").json["services"]], ["top"])
+
+    def test_a_name_is_looked_for_in_every_stack(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.assertEqual(self.roadie("ps", "--all", "-q", "t*").out.split(), [str(self.ps()["top"]["pid"])])
+        self.assertIn("in any stack", self.roadie("ps", "--all", "nope", check=2).err)
+
+    def test_nothing_stale_is_said(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.assertIn("nothing is stale", self.roadie("restart", "--stale").err)
+
+
 class WhyTest(StackTest):
     def test_why_quotes_the_last_lines_and_the_last_exception(self):
         self.ini("""[service web]
@@ -136,6 +175,47 @@ class FilesTest(StackTest):
                 seen += 1
         self.assertGreater(seen, 8)
         self.assertTrue(list((self.base / "run" / "roadie").glob("*/*")), "the socket is in XDG_RUNTIME_DIR")
+
+
+class VolumesTest(StackTest):
+    def setUp(self):
+        super().setUp()
+        self.calls = self.base / "calls"
+        self.write("bin/docker", f"""#!/bin/sh
+echo "$*" >> {self.calls}
+case $3 in gone) echo "Error: No such volume: gone" >&2; exit 1;; busy) echo "volume is in use" >&2; exit 1;; esac
+""", 0o755)
+        self.env["PATH"] = f"{self.root}/bin:{self.env['PATH']}"
+
+    def define(self, *volumes):
+        lines = "".join(f"volume = {v}\n" for v in volumes)
+        self.ini(f"[service web]\nshell = exec sleep 1000\n[service db]\nimage = some:tag\nprofile = p\n{lines}")
+
+    def removed(self):
+        return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+    def test_data_goes_only_with_v_and_only_what_the_definition_names(self):
+        self.define("data:/var/lib/data", "gone:/x", "./here:/here", "/etc:/etc:ro", "data:/again")
+        self.up("--wait")
+        self.roadie("down")
+        self.assertEqual(self.removed(), [])
+        self.up("--wait")
+        self.roadie("down", "-v")
+        self.assertEqual(self.removed(), ["volume rm data", "volume rm gone"])
+        self.roadie("down", "--volumes", "--json")
+        self.assertEqual(len(self.removed()), 4)
+
+    def test_a_volume_that_cannot_be_removed_is_a_failure(self):
+        self.define("busy:/x")
+        self.assertIn("volume busy: volume is in use", self.roadie("down", "-v", check=1).err)
+        self.assertEqual(self.roadie("down", "-v", "--json", check=1).json, {"v": 1, "services": []})
+
+    def test_a_broken_definition_stops_nothing(self):
+        self.define("data:/x")
+        self.up("--wait")
+        self.write("roadie.local.ini", "broken\n")
+        self.roadie("down", "-v", check=2)
+        self.assertEqual(self.state("web"), "ready")
 
 
 class VanishedTest(StackTest):
