@@ -21,7 +21,7 @@
 #include "control/peer.h"
 #include "process/reaper.h"
 
-enum { PROGRESS_MS = 1000, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, REBIND_MS = 100 };
+enum { PROGRESS_MS = 1000, PROGRESS_SOON_MS = 50, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, REBIND_MS = 100 };
 
 static void write_file(const char *dir, const char *name, const char *text)
 {
@@ -203,14 +203,20 @@ void server_watch_root(struct server *s)
 
 /* ---- what the engine says ---- */
 
+static void on_progress(uv_timer_t *timer)
+{
+    server_tell_progress(timer->data);
+}
+
 static void on_event(void *ctx, const struct engine_event *event)
 {
     struct server *s = ctx;
     json_t *message = reply_event(event);
     server_broadcast(s, message);
     json_decref(message);
-    if (s->stopping) {
-        server_tell_progress(s);
+    /* Soon, not at once: a look walks every tree, and most stops are over before it. */
+    if (s->stopping && !s->finished && uv_timer_get_due_in(&s->progress_timer) > PROGRESS_SOON_MS) {
+        (void)uv_timer_start(&s->progress_timer, on_progress, PROGRESS_SOON_MS, PROGRESS_MS);
     }
 }
 
@@ -269,11 +275,6 @@ void server_tell_progress(struct server *s)
         }
         json_decref(row);
     }
-}
-
-static void on_progress(uv_timer_t *timer)
-{
-    server_tell_progress(timer->data);
 }
 
 static void on_engine_closed(void *ctx)
