@@ -53,6 +53,7 @@ struct run {
     struct container *container;
     struct notify *notify;
     struct run_probe *ready;
+    const char **early;        /* by ready line: what was seen before the probes were open, or NULL */
     struct run_probe *alive;
     size_t alive_count;
     bool adopted;              /* nothing of ours runs */

@@ -112,6 +112,11 @@ void readiness_begin(struct run *run)
     for (size_t i = 0; i < run->spec->ready_count; i++) {
         open_probe(&run->ready[i], run, &run->spec->ready[i], 0, on_ready_answer);
     }
+    for (size_t i = 0; run->early != NULL && i < run->spec->ready_count; i++) {
+        if (run->early[i] != NULL && run->ready != NULL && run->ready[i].probe != NULL) {
+            probe_feed(run->ready[i].probe, run->early[i]);
+        }
+    }
 }
 
 void readiness_adopt(struct run *run)
@@ -176,20 +181,33 @@ void readiness_watch(struct run *run)
     run->alive_count = count;
 }
 
+/* The first line, or READY=1, may come before the shim's word that exec succeeded: kept until the probes are
+ * open. */
+static void keep_early(struct run *run, size_t line, const char *text)
+{
+    if (run->early == NULL) {
+        run->early = arena_alloc(&run->arena, run->spec->ready_count * sizeof *run->early);
+    }
+    run->early[line] = arena_strdup(&run->arena, text);
+}
+
 void readiness_feed(struct run *run, enum ready_kind kind, unsigned nth, const char *text)
 {
-    if (run->ready == NULL) {
-        return;
-    }
     unsigned seen = 0;
-    for (size_t i = 0; i < run->spec->ready_count; i++) {
-        if (run->ready[i].spec->kind != kind) {
+    for (size_t i = 0; i < run->spec->ready_count && !run->was_ready; i++) {
+        if (run->spec->ready[i].kind != kind) {
             continue;
         }
-        if ((kind == READY_NOTIFY || seen == nth) && run->ready[i].probe != NULL) {
+        bool meant = kind == READY_NOTIFY || seen == nth;
+        seen++;
+        if (!meant) {
+            continue;
+        }
+        if (run->ready == NULL) {
+            keep_early(run, i, text);
+        } else if (run->ready[i].probe != NULL) {
             probe_feed(run->ready[i].probe, text);
         }
-        seen++;
     }
 }
 

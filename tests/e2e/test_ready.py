@@ -16,6 +16,12 @@ class ReadyTest(StackTest):
         self.assertEqual(ready["kind"], "log")
         self.assertGreaterEqual(ready["took_ms"], 250)
 
+    def test_a_log_line_that_comes_at_once_counts_every_time(self):
+        self.ini("[service web]\nshell = echo READY; exec sleep 1000\nready = log READY\nready-timeout = 5s\n")
+        self.up("--wait")
+        for _ in range(40):
+            self.roadie("restart", "--wait", "--timeout", "5s", "web")
+
     def test_tcp_waits_for_the_listener(self):
         port = free_port()
         self.ini(f"[service web]\nshell = sleep 0.3; exec {FX} listen {port}\nport = {port}\nready = tcp {port}\n")
