@@ -242,8 +242,8 @@ void server_tell_progress(struct server *s)
     for (size_t i = 0; i < engine_count(s->engine); i++) {
         struct svc_snapshot snap;
         engine_snapshot(s->engine, i, true, &snap);
-        if (!svc_state_is_alive(snap.state)) {
-            continue;
+        if (snap.state != SVC_STOPPING && snap.state != SVC_KILLING) {
+            continue; /* its turn comes when what needs it has gone */
         }
         json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", snap.name, "state",
                                 svc_state_name(snap.state), "what",

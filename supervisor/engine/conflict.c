@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 
+enum { GONE_TRIES = 100, GONE_STEP_MS = 5 };
+
 /* A name in /proc of the engine's own port helper: the container behind it is what matters. */
 static bool is_engine_proxy(const struct process_facts *facts)
 {
@@ -79,5 +81,13 @@ int conflict_kill(const struct engine_conflict *c)
     if (again.start_time != c->facts.start_time) {
         return -ESRCH; /* the pid was used again */
     }
-    return kill(c->pid, SIGKILL) == 0 ? 0 : -errno;
+    if (kill(c->pid, SIGKILL) != 0) {
+        return -errno;
+    }
+    /* Its socket goes with it, a little later: the start that follows must not meet it again. */
+    struct listener found[LISTENERS_MAX];
+    for (int i = 0; i < GONE_TRIES && listeners_find(c->listener.port, found, LISTENERS_MAX) > 0; i++) {
+        uv_sleep(GONE_STEP_MS);
+    }
+    return 0;
 }

@@ -60,8 +60,8 @@ static void no_engine(struct container *c, const char *reason)
         fail(c, reason);
         return;
     }
-    (void)snprintf(svc->fallback_text, sizeof svc->fallback_text, "fallback: %s (%s)",
-                   run->spec->fallback[0], reason);
+    (void)snprintf(svc->fallback_text, sizeof svc->fallback_text, "fallback %s: %.*s",
+                   run->spec->fallback[0], (int)strcspn(reason, ":("), reason);
     events_news(svc->engine, svc, NEWS_WARN, "%s · runs the fallback %s instead", reason,
                 run->spec->fallback[0]);
     container_free(run);

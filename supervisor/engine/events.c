@@ -49,7 +49,7 @@ void events_state(struct svc *svc, enum svc_state from, enum svc_state to, uint6
         .to = to,
         .took_ms = took_ms,
         .cause = svc->cause,
-        .text = svc->fallback_text,
+        .text = "",
     };
     tell(svc->engine, &event);
 }

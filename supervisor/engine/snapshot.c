@@ -211,7 +211,9 @@ void engine_why(struct engine *e, size_t index,
         if (dep->state != SVC_READY && dep->state != SVC_DONE) {
             char what[96];
             (void)snprintf(what, sizeof what, "needs %s: %s", dep->name, svc_state_name(dep->state));
-            row(ctx, dep->state_wall_ns, what, dep->answer[0] != '\0' ? dep->answer : dep->cause);
+            bool asked = dep->state == SVC_STARTING || dep->state == SVC_UNHEALTHY;
+            row(ctx, dep->state_wall_ns, what,
+                asked && dep->answer[0] != '\0' ? dep->answer : dep->cause);
         }
     }
     unsigned known = svc->history_count < SVC_HISTORY ? svc->history_count : SVC_HISTORY;

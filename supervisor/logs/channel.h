@@ -13,11 +13,12 @@ enum { CHANNEL_COLUMNS = 120, CHANNEL_ROWS = 40, CHANNEL_RELAY = 1024 * 1024 };
 int channel_pipe(int *our_fd, int *child_fd) ATTR_MUST_CHECK;
 /* A PTY: output processing, echo and flow control off; our end (the master) is non-blocking. */
 int channel_pty(int *our_fd, int *child_fd) ATTR_MUST_CHECK;
-/* Asks for a bigger pipe; returns its capacity in bytes afterwards (a guess where the system hides it). */
+/* Asks for a bigger pipe; returns its capacity in bytes afterwards (a guess where the system hides
+ * it). */
 size_t channel_grow(int our_fd, size_t want);
-/* Bytes are moved without a copy through us in two steps, by a pipe of our own: splicing a pipe straight into
- * a file keeps its writer locked out while the file is written. Makes the pipe; -ENOSYS where the system
- * cannot. */
+/* Bytes are moved without a copy through us in two steps, by a pipe of our own: splicing a pipe
+ * straight into a file keeps its writer locked out while the file is written. Makes the pipe;
+ * -ENOSYS where the system cannot. */
 int channel_relay(int relay[2]) ATTR_MUST_CHECK;
 /* From a pipe to the (empty) relay: the count, 0 at end of file, -EAGAIN when there is nothing. */
 int64_t channel_take(int our_fd, const int relay[2], size_t len);

@@ -22,12 +22,13 @@ static int ends_close(int ours, int theirs, int code)
     return code;
 }
 
-/* There is no pipe2: a fork in another thread between the calls would leak the ends, so the server spawns
- * from the same thread that calls this. */
+/* There is no pipe2: a fork in another thread between the calls would leak the ends, so the server
+ * spawns from the same thread that calls this. */
 static int end_prepare(int fd, int more_flags)
 {
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, flags | more_flags) < 0) {
+    if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl(fd, F_SETFL, flags | more_flags) < 0) {
         return -errno;
     }
     return 0;

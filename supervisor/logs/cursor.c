@@ -1,8 +1,8 @@
 /*
  * What this room is for.      Walking one service's index, segment by segment.
- * What it may touch.          Files below DIR/SERVICE, read-only, and a shared lock on the current one.
- * Who calls it.               reader.c.
- * The one invariant.          The next segment is locked before the current one is let go.
+ * What it may touch.          Files below DIR/SERVICE, read-only, and a shared lock on the current
+ * one. Who calls it.               reader.c. The one invariant.          The next segment is locked
+ * before the current one is let go.
  */
 #include "logs/cursor.h"
 
@@ -38,8 +38,8 @@ static void files_close(struct cursor *c)
     c->log_fd = -1;
 }
 
-/* Opens and holds a segment. The pruner removes under an exclusive lock: whoever gets the shared one and
- * still finds the file linked keeps it. */
+/* Opens and holds a segment. The pruner removes under an exclusive lock: whoever gets the shared
+ * one and still finds the file linked keeps it. */
 static int segment_hold(int dir_fd, uint32_t number, int *idx_fd, int *log_fd)
 {
     char name[SEGMENT_NAME_SIZE];
@@ -78,7 +78,8 @@ static bool records_load(struct cursor *c)
     if (c->idx_fd < 0) {
         return false;
     }
-    int64_t got = file_read(c->idx_fd, c->records, sizeof(c->records), c->loaded * sizeof(c->records[0]));
+    int64_t got =
+        file_read(c->idx_fd, c->records, sizeof(c->records), c->loaded * sizeof(c->records[0]));
     size_t count = got < 0 ? 0 : (size_t)got / sizeof(c->records[0]);
     c->count = 0;
     c->at = 0;
@@ -117,7 +118,8 @@ static bool segment_next(struct cursor *c, const char *dir)
     if (code < 0) {
         return false;
     }
-    /* The writer may have added to the current segment between our last look and making the next one. */
+    /* The writer may have added to the current segment between our last look and making the next
+     * one. */
     if (records_load(c)) {
         (void)close(idx_fd);
         (void)close(log_fd);
@@ -161,7 +163,8 @@ static uint64_t first_seq(int dir_fd, uint32_t number)
     if (fd < 0) {
         return UINT64_MAX;
     }
-    bool good = file_read(fd, &record, sizeof(record), 0) == (int64_t)sizeof(record) && index_valid(&record);
+    bool good = file_read(fd, &record, sizeof(record), 0) == (int64_t)sizeof(record) &&
+                index_valid(&record);
     (void)close(fd);
     return good ? record.seq : UINT64_MAX;
 }
@@ -171,7 +174,8 @@ static uint64_t records_before(const struct cursor *c, uint64_t seq)
 {
     struct stat st;
     uint64_t low = 0;
-    uint64_t high = fstat(c->idx_fd, &st) == 0 ? (uint64_t)st.st_size / sizeof(struct index_record) : 0;
+    uint64_t high =
+        fstat(c->idx_fd, &st) == 0 ? (uint64_t)st.st_size / sizeof(struct index_record) : 0;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         struct index_record record;
@@ -214,8 +218,10 @@ int cursor_seek(struct cursor *c, const char *dir, uint64_t seq)
     return code;
 }
 
-/* Puts what follows the last newline of a record's bytes in front of a frame; true: that newline was there. */
-static bool preload_record(const struct cursor *c, struct frame *f, const struct index_record *record)
+/* Puts what follows the last newline of a record's bytes in front of a frame; true: that newline
+ * was there. */
+static bool preload_record(const struct cursor *c, struct frame *f,
+                           const struct index_record *record)
 {
     size_t want = record->len < FRAME_PIECE ? record->len : FRAME_PIECE;
     char *bytes = mem_calloc(1, want);
@@ -230,9 +236,8 @@ static bool preload_record(const struct cursor *c, struct frame *f, const struct
     return from > 0 || want < record->len || len < want;
 }
 
-void cursor_preload(struct cursor *c, const char *dir)
+void cursor_preload(struct cursor *c)
 {
-    (void)dir;
     bool settled[CURSOR_FRAMES] = {false, false};
     uint32_t run = 0;
     for (uint64_t i = c->loaded; i > 0 && !(settled[0] && settled[1]); i--) {
@@ -249,7 +254,8 @@ void cursor_preload(struct cursor *c, const char *dir)
         if (settled[at] || (record.flags & INDEX_LOST) != 0) {
             continue;
         }
-        settled[at] = (record.flags & INDEX_END) != 0 || preload_record(c, &c->frames[at], &record) ||
+        settled[at] = (record.flags & INDEX_END) != 0 ||
+                      preload_record(c, &c->frames[at], &record) ||
                       c->frames[at].text.len > FRAME_PIECE;
     }
 }

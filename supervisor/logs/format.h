@@ -1,9 +1,11 @@
 /*
- * What the store looks like on disk; both ends include it. A segment is a pair of files: NNNNNNNN.log holds
- * raw bytes, NNNNNNNN.idx fixed-size records that say what they are. Native byte order: logs do not travel.
+ * What the store looks like on disk; both ends include it. A segment is a pair of files:
+ * NNNNNNNN.log holds raw bytes, NNNNNNNN.idx fixed-size records that say what they are. Native byte
+ * order: logs do not travel.
  *
- * Every record uses up at least one seq, so that all records of a stack have a total order and a reader can
- * tell from the head alone which are complete: a record is readable once index_last(record) <= head.
+ * Every record uses up at least one seq, so that all records of a stack have a total order and a
+ * reader can tell from the head alone which are complete: a record is readable once
+ * index_last(record) <= head.
  */
 #ifndef ROADIE_LOGS_FORMAT_H
 #define ROADIE_LOGS_FORMAT_H
@@ -13,9 +15,11 @@
 #include <stdint.h>
 
 enum index_flag {
-    INDEX_END = 1,      /* no bytes: this stream of this run has ended */
-    INDEX_RECOVERY = 2, /* written by the next server for what a crashed one left; wall_ns is the file's mtime */
-    INDEX_LOST = 4,     /* no bytes: `offset` holds how many could not be stored, `error` why (an errno) */
+    INDEX_END = 1, /* no bytes: this stream of this run has ended */
+    INDEX_RECOVERY =
+        2, /* written by the next server for what a crashed one left; wall_ns is the file's mtime */
+    INDEX_LOST =
+        4, /* no bytes: `offset` holds how many could not be stored, `error` why (an errno) */
 };
 
 struct index_record {
@@ -51,8 +55,8 @@ int file_open(int dir_fd, const char *name, int flags);
 int service_dir_open(const char *dir, const char *service);
 bool service_name_ok(const char *name);
 
-/* pread and pwrite that go on after a short count; the number of bytes done, or a negative errno when none
- * was. */
+/* pread and pwrite that go on after a short count; the number of bytes done, or a negative errno
+ * when none was. */
 int64_t file_read(int fd, void *out, size_t len, uint64_t offset);
 int64_t file_write(int fd, const void *bytes, size_t len, uint64_t offset);
 /* The 8 bytes of DIR/head and DIR/up; 0 when there are none yet. */

@@ -17,7 +17,7 @@ enum {
 struct frame {
     struct buf text; /* `before` bytes of what was given out, then the rest */
     size_t before;
-    uint64_t wall_ns; /* of the first byte that was not given out */
+    uint64_t wall_ns;  /* of the first byte that was not given out */
     uint64_t last_seq; /* of the last byte added, or of its newline */
     uint32_t run;
     bool continued; /* pieces of this line were given out */
@@ -41,8 +41,8 @@ void frame_prepend(struct frame *f, struct span bytes, const struct index_record
 /* The newline has come. */
 void frame_complete(struct frame *f);
 bool frame_is_empty(const struct frame *f);
-/* The next piece to give out: a whole line, or 1 MiB of one that is longer; at_end: also an unfinished rest.
- * False: none. It is valid until the next call on the frame. */
+/* The next piece to give out: a whole line, or 1 MiB of one that is longer; at_end: also an
+ * unfinished rest. False: none. It is valid until the next call on the frame. */
 bool frame_next(struct frame *f, bool at_end, struct frame_piece *out);
 void frame_fini(struct frame *f);
 

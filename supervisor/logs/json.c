@@ -68,7 +68,8 @@ static void put_base64(struct span text, struct buf *out)
         bits |= left > 1 ? (unsigned)(unsigned char)text.ptr[at + 1] << 8 : 0;
         bits |= left > 2 ? (unsigned)(unsigned char)text.ptr[at + 2] : 0;
         const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
-                              left > 1 ? digits[bits >> 6 & 63] : '=', left > 2 ? digits[bits & 63] : '='};
+                              left > 1 ? digits[bits >> 6 & 63] : '=',
+                              left > 2 ? digits[bits & 63] : '='};
         (void)buf_append(out, four, sizeof(four));
     }
 }

@@ -67,7 +67,8 @@ bool matcher_waits(const struct matcher *m)
     return m != NULL && m->waiting > 0;
 }
 
-static void line_match(struct matcher *m, struct span raw, uint32_t options, match_fn each, void *ctx)
+static void line_match(struct matcher *m, struct span raw, uint32_t options, match_fn each,
+                       void *ctx)
 {
     if (raw.len > 0 && raw.ptr[raw.len - 1] == '\r') {
         raw.len--;
@@ -76,8 +77,8 @@ static void line_match(struct matcher *m, struct span raw, uint32_t options, mat
     buf_reserve(&plain, raw.len);
     strip_escapes(raw, &plain);
     for (size_t i = 0; i < m->count; i++) {
-        if (m->codes[i] == NULL || pcre2_match(m->codes[i], (PCRE2_SPTR)plain.ptr, plain.len, 0, options,
-                                               m->data, m->context) < 0) {
+        if (m->codes[i] == NULL || pcre2_match(m->codes[i], (PCRE2_SPTR)plain.ptr, plain.len, 0,
+                                               options, m->data, m->context) < 0) {
             continue;
         }
         pcre2_code_free(m->codes[i]);
@@ -94,7 +95,8 @@ static void line_add(struct match_line *line, struct span bytes)
     (void)buf_append(&line->text, bytes.ptr, bytes.len < room ? bytes.len : room);
 }
 
-void matcher_feed(struct matcher *m, struct match_line *line, struct span bytes, match_fn each, void *ctx)
+void matcher_feed(struct matcher *m, struct match_line *line, struct span bytes, match_fn each,
+                  void *ctx)
 {
     while (matcher_waits(m) && bytes.len > 0) {
         struct span head;

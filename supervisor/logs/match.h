@@ -1,4 +1,5 @@
-/* `ready = log` patterns of one run: lines are framed from raw chunks, stripped of escapes and matched. */
+/* `ready = log` patterns of one run: lines are framed from raw chunks, stripped of escapes and
+ * matched. */
 #ifndef ROADIE_LOGS_MATCH_H
 #define ROADIE_LOGS_MATCH_H
 
@@ -23,9 +24,10 @@ typedef void (*match_fn)(void *ctx, unsigned pattern, const char *line);
 int matcher_new(char *const *patterns, struct matcher **out, struct fault *why) ATTR_MUST_CHECK;
 /* Whether a pattern still waits for its line. */
 bool matcher_waits(const struct matcher *m);
-/* Looks at more bytes of one stream. An unfinished line is looked at as well (a prompt has no newline), but
- * its end does not count as the end of the line for `$`. */
-void matcher_feed(struct matcher *m, struct match_line *line, struct span bytes, match_fn each, void *ctx);
+/* Looks at more bytes of one stream. An unfinished line is looked at as well (a prompt has no
+ * newline), but its end does not count as the end of the line for `$`. */
+void matcher_feed(struct matcher *m, struct match_line *line, struct span bytes, match_fn each,
+                  void *ctx);
 /* The stream has ended: its unfinished line is a line. */
 void matcher_end(struct matcher *m, struct match_line *line, match_fn each, void *ctx);
 void matcher_free(struct matcher *m);

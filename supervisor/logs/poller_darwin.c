@@ -94,7 +94,8 @@ size_t poller_wait(struct poller *p, int timeout_ms, void **tokens, size_t max)
     struct pollfd *polls = p->polls != NULL ? p->polls : only_wake;
     polls[0] = (struct pollfd){.fd = p->wake[0], .events = POLLIN};
     for (size_t i = 0; i < p->count; i++) {
-        polls[i + 1] = (struct pollfd){.fd = p->watches[i].armed ? p->watches[i].fd : -1, .events = POLLIN};
+        polls[i + 1] =
+            (struct pollfd){.fd = p->watches[i].armed ? p->watches[i].fd : -1, .events = POLLIN};
     }
     if (poll(polls, (nfds_t)(p->count + 1), timeout_ms) <= 0) {
         return 0;

@@ -1,9 +1,8 @@
 /*
- * What this room is for.      poller.h on epoll: one-shot arming, so that a stream which is left alone for a
- *                             millisecond costs nothing, not even a wake-up in its writer.
- * What it may touch.          epoll and an eventfd.
- * Who calls it.               pump.c.
- * The one invariant.          At most one report per arming.
+ * What this room is for.      poller.h on epoll: one-shot arming, so that a stream which is left
+ * alone for a millisecond costs nothing, not even a wake-up in its writer. What it may touch. epoll
+ * and an eventfd. Who calls it.               pump.c. The one invariant.          At most one
+ * report per arming.
  */
 #include "logs/poller.h"
 

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      The log thread: waits, serves streams, flushes the index, publishes the head.
- * What it may touch.          The log thread's members of pump.h; answers go through reports.
- * Who calls it.               store.c starts it.
- * The one invariant.          Data, then index, then head, then reports; at rest it sleeps without a timeout.
+ * What this room is for.      The log thread: waits, serves streams, flushes the index, publishes
+ * the head. What it may touch.          The log thread's members of pump.h; answers go through
+ * reports. Who calls it.               store.c starts it. The one invariant.          Data, then
+ * index, then head, then reports; at rest it sleeps without a timeout.
  */
 #include "logs/pump.h"
 
@@ -17,8 +17,10 @@
 
 enum { TOKENS_MAX = 64 };
 static const uint64_t SECOND_NS = 1000000000;
-static const uint64_t CUT_QUIET_NS = 2000000000;  /* a cut stream ends when nothing came for so long */
-static const uint64_t CUT_LIMIT_NS = 10000000000; /* and after so long also under a stranger who writes on */
+static const uint64_t CUT_QUIET_NS =
+    2000000000; /* a cut stream ends when nothing came for so long */
+static const uint64_t CUT_LIMIT_NS =
+    10000000000; /* and after so long also under a stranger who writes on */
 static const uint64_t CLOSE_LIMIT_NS = 2000000000;
 
 static void clock_update(struct logstore *s)
@@ -227,7 +229,11 @@ static void flush(struct logstore *s)
         unsaid += segments_unsaid(service->segments);
     }
     atomic_store(&s->lost, lost);
-    s->lost_retry_ns = unsaid > 0 ? s->now_ns + SECOND_NS : 0;
+    if (unsaid == 0) {
+        s->lost_retry_ns = 0;
+    } else if (s->now_ns >= s->lost_retry_ns) {
+        s->lost_retry_ns = s->now_ns + SECOND_NS;
+    }
     head_publish(s);
 }
 
@@ -265,9 +271,10 @@ static void reports_send(struct logstore *s)
     while (s->drained != NULL) {
         struct logrun *run = s->drained;
         s->drained = run->next;
-        pump_report(s, &(struct report){.kind = REPORT_DRAINED,
-                                        .run = run,
-                                        .lost = segments_lost(run->home->segments) - run->lost_before});
+        pump_report(
+            s, &(struct report){.kind = REPORT_DRAINED,
+                                .run = run,
+                                .lost = segments_lost(run->home->segments) - run->lost_before});
         segments_rest(run->home->segments);
     }
     if (s->fresh == NULL) {

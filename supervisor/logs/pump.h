@@ -1,6 +1,7 @@
 /*
- * The inside of the store's writing end, shared by store.c (main thread), pump.c and stream.c (log thread).
- * What each thread may touch is said at every member: M main, L log thread, S shared under `lock`, A atomic.
+ * The inside of the store's writing end, shared by store.c (main thread), pump.c and stream.c (log
+ * thread). What each thread may touch is said at every member: M main, L log thread, S shared under
+ * `lock`, A atomic.
  */
 #ifndef ROADIE_LOGS_PUMP_H
 #define ROADIE_LOGS_PUMP_H
@@ -80,7 +81,7 @@ struct report { /* from the log thread to the main thread */
     struct report *next;
 };
 
-struct command { /* from the main thread to the log thread */
+struct command {        /* from the main thread to the log thread */
     struct logrun *run; /* to adopt; NULL: save the run number of service */
     char *service;
     uint32_t number;
@@ -102,10 +103,10 @@ struct logstore {
     struct command **commands_end;
     struct report *reports; /* S, in order */
     struct report **reports_end;
-    atomic_bool closing;         /* A */
-    atomic_uint_fast64_t head;   /* A: written by L */
-    atomic_uint_fast64_t lost;   /* A: written by L */
-    uv_async_t async;            /* M; sent by L */
+    atomic_bool closing;          /* A */
+    atomic_uint_fast64_t head;    /* A: written by L */
+    atomic_uint_fast64_t lost;    /* A: written by L */
+    uv_async_t async;             /* M; sent by L */
     struct run_counter *counters; /* M */
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -137,7 +138,8 @@ void pump_main(void *store);
 /* Queues a report of this pass. Takes line. */
 void pump_report(struct logstore *s, const struct report *report);
 
-/* Moves what a stream has into the store once (at most one budget), and decides when to look at it again. */
+/* Moves what a stream has into the store once (at most one budget), and decides when to look at it
+ * again. */
 void stream_serve(struct logstore *s, struct stream *st);
 /* Ends a stream: notes its end, closes its descriptor. */
 void stream_end(struct logstore *s, struct stream *st);

@@ -25,13 +25,13 @@ struct pair {
 
 /* What the index of one segment says. */
 struct summary {
-    uint64_t records;     /* valid ones */
-    uint64_t data_end;    /* bytes told of */
-    uint64_t last;        /* seq */
-    uint32_t run;         /* of the last record */
+    uint64_t records;  /* valid ones */
+    uint64_t data_end; /* bytes told of */
+    uint64_t last;     /* seq */
+    uint32_t run;      /* of the last record */
     uint8_t stream;
-    unsigned ended;       /* streams of that run with an end */
-    unsigned seen;        /* streams of that run with bytes */
+    unsigned ended; /* streams of that run with an end */
+    unsigned seen;  /* streams of that run with bytes */
 };
 
 static int pair_open(int dir_fd, uint32_t number, int flags, struct pair *out)
@@ -44,7 +44,8 @@ static int pair_open(int dir_fd, uint32_t number, int flags, struct pair *out)
     if (out->log_fd >= 0 && fstat(out->log_fd, &st) == 0) {
         out->log_size = (uint64_t)st.st_size;
 #ifdef __APPLE__
-        out->mtime_ns = (uint64_t)st.st_mtimespec.tv_sec * 1000000000u + (uint64_t)st.st_mtimespec.tv_nsec;
+        out->mtime_ns =
+            (uint64_t)st.st_mtimespec.tv_sec * 1000000000u + (uint64_t)st.st_mtimespec.tv_nsec;
 #else
         out->mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 #endif
@@ -81,16 +82,19 @@ static void summary_add(struct summary *sum, const struct index_record *record)
     }
 }
 
-/* Reads records up to the first that is torn, out of order, or tells of bytes that are not there. */
+/* Reads records up to the first that is torn, out of order, or tells of bytes that are not there.
+ */
 static void summarise(const struct pair *p, struct summary *sum)
 {
     struct index_record records[RECORDS_A_READ];
     for (;;) {
-        int64_t got = file_read(p->idx_fd, records, sizeof(records), sum->records * sizeof(records[0]));
+        int64_t got =
+            file_read(p->idx_fd, records, sizeof(records), sum->records * sizeof(records[0]));
         size_t count = got < 0 ? 0 : (size_t)got / sizeof(records[0]);
         for (size_t i = 0; i < count; i++) {
             const struct index_record *r = &records[i];
-            bool in_place = r->len == 0 || (r->offset >= sum->data_end && r->offset + r->len <= p->log_size);
+            bool in_place =
+                r->len == 0 || (r->offset >= sum->data_end && r->offset + r->len <= p->log_size);
             if (!index_valid(r) || r->seq <= sum->last || !in_place) {
                 return;
             }
@@ -142,7 +146,8 @@ int recovery_look(const char *dir, const char *service, struct recovery *out)
     return code;
 }
 
-static int record_put(const struct pair *p, struct summary *sum, struct index_record *record, uint64_t *head)
+static int record_put(const struct pair *p, struct summary *sum, struct index_record *record,
+                      uint64_t *head)
 {
     record->seq = *head + 1;
     record->wall_ns = p->mtime_ns;
@@ -158,7 +163,8 @@ static int record_put(const struct pair *p, struct summary *sum, struct index_re
     return 0;
 }
 
-/* Whose the bytes without a record are is not known: most likely of whoever wrote last and has not ended. */
+/* Whose the bytes without a record are is not known: most likely of whoever wrote last and has not
+ * ended. */
 static uint8_t stream_guess(const struct summary *sum)
 {
     if (sum->stream != 0 && (sum->ended & sum->stream) == 0) {

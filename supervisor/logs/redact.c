@@ -4,11 +4,11 @@
  * Who calls it.               render.c, json.c, and every command that prints.
  * The one invariant.          No byte of any occurrence of a secret is in the output.
  *
- * Every stride-th position (4, 8 or 16, by the shortest text) is looked up as a three-byte gram in a bit map.
- * A text has stride grams in a row from its middle in the map, so one of them meets a looked-up position of
- * each occurrence; a hit is verified by comparing. That needs 8 KiB where an automaton needs megabytes, and a
- * fraction of a lookup a byte. Escape sequences inside of a secret do not hide it: such lines are matched
- * without them.
+ * Every stride-th position (4, 8 or 16, by the shortest text) is looked up as a three-byte gram in
+ * a bit map. A text has stride grams in a row from its middle in the map, so one of them meets a
+ * looked-up position of each occurrence; a hit is verified by comparing. That needs 8 KiB where an
+ * automaton needs megabytes, and a fraction of a lookup a byte. Escape sequences inside of a secret
+ * do not hide it: such lines are matched without them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,13 @@
 #include "logs/escape.h"
 #include "logs/redact.h"
 
-enum { GRAM = 3, STRIDE_MIN = 4, STRIDE_MAX = 16, FILTERED_MIN = GRAM + STRIDE_MIN - 1, ESC = 0x1B };
+enum {
+    GRAM = 3,
+    STRIDE_MIN = 4,
+    STRIDE_MAX = 16,
+    FILTERED_MIN = GRAM + STRIDE_MIN - 1,
+    ESC = 0x1B
+};
 
 struct mark {
     size_t start;
@@ -77,7 +83,8 @@ static void grams_add(struct redactor *r, uint32_t text_at)
             r->grams = mem_realloc(r->grams, r->gram_cap * sizeof(*r->grams));
         }
         uint32_t *head = &r->heads[hash % REDACT_HEADS];
-        r->grams[r->gram_count] = (struct redactor_gram){.text = text_at, .offset = offset, .next = *head};
+        r->grams[r->gram_count] =
+            (struct redactor_gram){.text = text_at, .offset = offset, .next = *head};
         *head = (uint32_t)++r->gram_count;
     }
 }
@@ -112,9 +119,8 @@ void redactor_add(struct redactor *r, const char *name, struct span text)
         r->cap = r->cap > 0 ? r->cap * 2 : 16;
         r->texts = mem_realloc(r->texts, r->cap * sizeof(*r->texts));
     }
-    r->texts[r->count] = (struct redactor_text){.name = mem_strdup(name),
-                                                .bytes = mem_strndup(text.ptr, text.len),
-                                                .len = text.len};
+    r->texts[r->count] = (struct redactor_text){
+        .name = mem_strdup(name), .bytes = mem_strndup(text.ptr, text.len), .len = text.len};
     r->has_escape = r->has_escape || memchr(text.ptr, ESC, text.len) != NULL;
     r->has_short = r->has_short || text.len < FILTERED_MIN;
     if (text.len >= FILTERED_MIN) {
@@ -134,7 +140,8 @@ static void mark_add(struct marks *m, size_t start, size_t end, const char *name
         (struct mark){.start = start, .end = end, .name = name, .weight = end - start};
 }
 
-/* The first looked-up position from `at` on whose gram is in the filter, else the end of the text. */
+/* The first looked-up position from `at` on whose gram is in the filter, else the end of the text.
+ */
 static size_t gram_next(const struct redactor *r, struct span text, size_t at)
 {
     if (r->gram_count == 0) {
@@ -190,7 +197,8 @@ static bool shorts_find(const struct redactor *r, struct span text, struct marks
             if ((size_t)(end - at) >= secret->len && memcmp(at, secret->bytes, secret->len) == 0) {
                 found = true;
                 if (m != NULL) {
-                    mark_add(m, (size_t)(at - text.ptr), (size_t)(at - text.ptr) + secret->len, secret->name);
+                    mark_add(m, (size_t)(at - text.ptr), (size_t)(at - text.ptr) + secret->len,
+                             secret->name);
                 }
             }
             at++;
@@ -201,7 +209,8 @@ static bool shorts_find(const struct redactor *r, struct span text, struct marks
 
 static void secrets_find(const struct redactor *r, struct span text, struct marks *m)
 {
-    for (size_t at = gram_next(r, text, 0); at < text.len; at = gram_next(r, text, at + r->stride)) {
+    for (size_t at = gram_next(r, text, 0); at < text.len;
+         at = gram_next(r, text, at + r->stride)) {
         (void)candidates_check(r, text, at, m);
     }
     (void)shorts_find(r, text, m);
@@ -292,8 +301,10 @@ static void mark_put(const struct mark *mark, struct buf *out)
     (void)buf_puts(out, "\xE2\x80\xBA");
 }
 
-/* Copies text[lo, hi) with overlapping marks as one mask; a mask that began before lo was shown there. */
-static void masked_put(struct span text, size_t lo, size_t hi, const struct marks *m, struct buf *out)
+/* Copies text[lo, hi) with overlapping marks as one mask; a mask that began before lo was shown
+ * there. */
+static void masked_put(struct span text, size_t lo, size_t hi, const struct marks *m,
+                       struct buf *out)
 {
     size_t at = lo;
     for (size_t i = 0; i < m->count;) {
@@ -326,7 +337,8 @@ bool redactor_may_match(const struct redactor *r, struct span text)
     if (memchr(text.ptr, '@', text.len) != NULL || memchr(text.ptr, ESC, text.len) != NULL) {
         return true;
     }
-    for (size_t at = gram_next(r, text, 0); at < text.len; at = gram_next(r, text, at + r->stride)) {
+    for (size_t at = gram_next(r, text, 0); at < text.len;
+         at = gram_next(r, text, at + r->stride)) {
         if (candidates_check(r, text, at, NULL)) {
             return true;
         }
@@ -339,8 +351,8 @@ void redactor_mask(const struct redactor *r, struct span line, struct buf *out)
     redactor_mask_piece(r, (struct span){0}, line, (struct span){0}, out);
 }
 
-void redactor_mask_piece(const struct redactor *r, struct span before, struct span piece, struct span after,
-                         struct buf *out)
+void redactor_mask_piece(const struct redactor *r, struct span before, struct span piece,
+                         struct span after, struct buf *out)
 {
     struct buf joined = {0};
     struct span text = piece;

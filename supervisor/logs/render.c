@@ -12,8 +12,8 @@
 
 static const char *const COLOURS[] = {"36", "33", "32", "35", "34", "96", "93", "92", "95", "94"};
 
-static void prefix_put(const struct view_opts *opts, const struct log_line *line, unsigned colour_index,
-                       struct buf *out)
+static void prefix_put(const struct view_opts *opts, const struct log_line *line,
+                       unsigned colour_index, struct buf *out)
 {
     if (opts->timestamps) {
         char time[32];
@@ -71,7 +71,8 @@ void view_line(const struct view_opts *opts, const struct log_line *line, unsign
     (void)buf_putc(out, '\n');
 }
 
-/* Nothing but printable ASCII, tabs and newlines: written so that compilers make vector code of it. */
+/* Nothing but printable ASCII, tabs and newlines: written so that compilers make vector code of it.
+ */
 static bool block_is_plain(struct span text)
 {
     enum { STEP = 4096 };
@@ -80,7 +81,8 @@ static bool block_is_plain(struct span text)
         unsigned char odd = 0;
         for (size_t i = at; i < end; i++) {
             unsigned char c = (unsigned char)text.ptr[i];
-            odd |= (unsigned char)((c < 0x20) & (c != '\n') & (c != '\t')) | (unsigned char)(c >= 0x7F);
+            odd |= (unsigned char)((c < 0x20) & (c != '\n') & (c != '\t')) |
+                   (unsigned char)(c >= 0x7F);
         }
         if (odd != 0) {
             return false;
@@ -122,8 +124,8 @@ static void lines_put(const struct view_opts *opts, const struct log_line *block
     }
 }
 
-/* Whole lines of about so many bytes: they are looked at several times while in the first cache, and one
- * coloured line does not make a whole block slow. */
+/* Whole lines of about so many bytes: they are looked at several times while in the first cache,
+ * and one coloured line does not make a whole block slow. */
 static struct span part_take(struct span *text)
 {
     enum { PART = 8192 };
@@ -144,7 +146,8 @@ void view_block(const struct view_opts *opts, const struct log_line *block, unsi
     prefix_put(opts, block, colour_index, &prefix);
     while (text.len > 0) {
         struct span part = part_take(&text);
-        if (block_is_plain(part) && (opts->redactor == NULL || !redactor_may_match(opts->redactor, part))) {
+        if (block_is_plain(part) &&
+            (opts->redactor == NULL || !redactor_may_match(opts->redactor, part))) {
             plain_lines_put(part, buf_span(&prefix), out);
         } else {
             lines_put(opts, block, part, colour_index, out);

@@ -2,8 +2,8 @@
  * What this room is for.      What of a line may reach a terminal.
  * What it may touch.          Nothing: pure.
  * Who calls it.               render.c, match.c, and any command that shows foreign text.
- * The one invariant.          The output is printable UTF-8, tabs, and bounded SGR if asked for; doing it
- *                             twice changes nothing.
+ * The one invariant.          The output is printable UTF-8, tabs, and bounded SGR if asked for;
+ * doing it twice changes nothing.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      The secrets file: what was secret for any run, so that `logs` masks it for ever.
- * What it may touch.          One file, 0600; several processes append and read at the same time.
- * Who calls it.               engine (append), every viewer (redactor_load).
- * The one invariant.          Records are only ever appended, whole, under a lock; a torn one is cut off.
+ * What this room is for.      The secrets file: what was secret for any run, so that `logs` masks
+ * it for ever. What it may touch.          One file, 0600; several processes append and read at the
+ * same time. Who calls it.               engine (append), every viewer (redactor_load). The one
+ * invariant.          Records are only ever appended, whole, under a lock; a torn one is cut off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +81,8 @@ static size_t records_parse(struct span bytes, record_fn each, void *ctx)
     return at;
 }
 
-/* Reads from offset to the end; the number of bytes that were whole records, or a negative errno. */
+/* Reads from offset to the end; the number of bytes that were whole records, or a negative errno.
+ */
 static int64_t records_read(int fd, uint64_t offset, record_fn each, void *ctx)
 {
     struct stat st;
@@ -117,7 +118,8 @@ int redactor_load(struct redactor *r, const char *path)
     if (lstat(path, &st) < 0) {
         return -errno;
     }
-    bool same = st.st_ino == r->inode && st.st_dev == r->device && (uint64_t)st.st_size >= r->loaded;
+    bool same =
+        st.st_ino == r->inode && st.st_dev == r->device && (uint64_t)st.st_size >= r->loaded;
     if (same && (uint64_t)st.st_size == r->loaded) {
         return 0;
     }

@@ -24,7 +24,8 @@ enum {
     NOTE_RECORDS = 2, /* a segments_note adds at most the loss and the bytes */
 };
 static const uint64_t KEEP_DEFAULT = 256u << 20;
-static const uint64_t CHECK_NS = 1000000000; /* how often to look whether somebody removed the files */
+static const uint64_t CHECK_NS =
+    1000000000; /* how often to look whether somebody removed the files */
 
 struct closed_segment {
     uint32_t number;
@@ -106,7 +107,8 @@ static void directory_learn(struct segments *s, int dir_fd)
         return;
     }
     for (size_t i = 0; i + 1 < count; i++) {
-        closed_add(s, numbers[i], file_size(dir_fd, numbers[i], "log") + file_size(dir_fd, numbers[i], "idx"));
+        closed_add(s, numbers[i],
+                   file_size(dir_fd, numbers[i], "log") + file_size(dir_fd, numbers[i], "idx"));
     }
     if (count > 0) {
         s->number = numbers[count - 1];
@@ -192,11 +194,13 @@ static int pair_open(struct segments *s, int dir_fd, int extra_flags)
     return 0;
 }
 
-/* The next free number; what stands in the way (a link, a directory, somebody's file) is passed over. */
+/* The next free number; what stands in the way (a link, a directory, somebody's file) is passed
+ * over. */
 static int pair_make(struct segments *s, int dir_fd)
 {
     int code = -EEXIST;
-    for (int tries = 0; tries < 16 && (code == -EEXIST || code == -EINVAL || code == -ELOOP); tries++) {
+    for (int tries = 0; tries < 16 && (code == -EEXIST || code == -EINVAL || code == -ELOOP);
+         tries++) {
         s->number++;
         code = pair_open(s, dir_fd, O_CREAT | O_EXCL);
     }
@@ -299,7 +303,8 @@ static struct index_record *batch_add(struct segments *s, const struct segment_m
     return record;
 }
 
-void segments_note(struct segments *s, const struct segment_mark *mark, uint32_t len, uint64_t *head)
+void segments_note(struct segments *s, const struct segment_mark *mark, uint32_t len,
+                   uint64_t *head)
 {
     if (s->unsaid > 0) {
         struct index_record *lost = batch_add(s, mark);
@@ -310,9 +315,9 @@ void segments_note(struct segments *s, const struct segment_mark *mark, uint32_t
         s->unsaid = 0;
     }
     struct index_record *last = s->batch_count > 0 ? &s->batch[s->batch_count - 1] : NULL;
-    if (len > 0 && last != NULL && last->len > 0 && last->len < UINT32_MAX - len && last->run == mark->run &&
-        last->stream == mark->stream && last->flags == mark->flags && index_last(last) == *head &&
-        last->offset + last->len == s->data_len) {
+    if (len > 0 && last != NULL && last->len > 0 && last->len < UINT32_MAX - len &&
+        last->run == mark->run && last->stream == mark->stream && last->flags == mark->flags &&
+        index_last(last) == *head && last->offset + last->len == s->data_len) {
         last->len += len;
     } else if (len > 0 || mark->flags != 0) {
         struct index_record *record = batch_add(s, mark);
@@ -329,7 +334,8 @@ bool segments_dirty(const struct segments *s)
     return s->batch_count > 0;
 }
 
-/* Records that did not get into the index: their bytes are lost, and the lost ones they told of are not said. */
+/* Records that did not get into the index: their bytes are lost, and the lost ones they told of are
+ * not said. */
 static void batch_lose(struct segments *s, size_t from, int error)
 {
     for (size_t i = from; i < s->batch_count; i++) {
@@ -359,7 +365,8 @@ void segments_flush(struct segments *s)
     }
     size_t done = got < 0 ? 0 : (size_t)got / sizeof(s->batch[0]);
     for (size_t i = 0; i < done; i++) {
-        s->flushed_len = s->batch[i].len > 0 ? s->batch[i].offset + s->batch[i].len : s->flushed_len;
+        s->flushed_len =
+            s->batch[i].len > 0 ? s->batch[i].offset + s->batch[i].len : s->flushed_len;
     }
     s->idx_len += done * sizeof(s->batch[0]);
     if (done < s->batch_count) {

@@ -36,7 +36,8 @@ static struct run_counter *counter_of(struct logstore *s, const char *service)
     return c;
 }
 
-/* Looks at every service's last words; the head must be above all of them before anything is mended. */
+/* Looks at every service's last words; the head must be above all of them before anything is
+ * mended. */
 static void recover(struct logstore *s)
 {
     DIR *dir = opendir(s->dir);
@@ -57,7 +58,8 @@ static void recover(struct logstore *s)
     }
 }
 
-/* Opens DIR/NAME for the eight bytes of a number; what stands there and is no regular file is removed. */
+/* Opens DIR/NAME for the eight bytes of a number; what stands there and is no regular file is
+ * removed. */
 static int number_open(const char *dir, const char *name)
 {
     char *path = mem_printf("%s/%s", dir, name);
@@ -106,7 +108,8 @@ static int thread_start(struct logstore *s)
     sigset_t kept;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &kept);
-    const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = 512 * 1024};
+    const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE,
+                                         .stack_size = 512 * 1024};
     int code = uv_thread_create_ex(&s->thread, &options, pump_main, s);
     (void)pthread_sigmask(SIG_SETMASK, &kept, NULL);
     return code;

@@ -2,7 +2,8 @@
  * What this room is for.      One stream's bytes: from pipe or PTY to the service's segment.
  * What it may touch.          The log thread's members of pump.h.
  * Who calls it.               pump.c.
- * The one invariant.          What was read is noted or counted as lost; a full disk never stops the reading.
+ * The one invariant.          What was read is noted or counted as lost; a full disk never stops
+ * the reading.
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,10 +19,12 @@ enum {
     MOVE_MAX = 1024 * 1024,
     SMALL_READ = 16 * 1024,
     QUICK_READS = 8, /* so many small reads in a row before a stream is paced */
-    GROWN_MAX = 32 * 1024 * 1024, /* pipe memory that one stack may ask for: users have a common limit */
+    GROWN_MAX =
+        32 * 1024 * 1024, /* pipe memory that one stack may ask for: users have a common limit */
 };
 static const uint64_t QUICK_NS = 2000000;
-static const uint64_t MEMORY_NS = 200000000; /* a stream that was paced is again, when it goes on so soon */
+static const uint64_t MEMORY_NS =
+    200000000; /* a stream that was paced is again, when it goes on so soon */
 static const uint64_t PACE_MIN_NS = 1000000;
 static const uint64_t PACE_MAX_NS = 4000000;
 static const uint64_t TERMINAL_WAIT_NS = 1000000;
@@ -47,8 +50,9 @@ static void note(struct logstore *s, struct stream *st, size_t len, uint8_t flag
     st->wrote = true;
 }
 
-/* A PTY gives at most 4 KiB a read, and its next ones are being made ready while we would write the first:
- * waiting for them, a millisecond in all, is what makes a flood on a PTY as quick as a bare read loop. */
+/* A PTY gives at most 4 KiB a read, and its next ones are being made ready while we would write the
+ * first: waiting for them, a millisecond in all, is what makes a flood on a PTY as quick as a bare
+ * read loop. */
 static bool terminal_has_more(const struct stream *st, uint64_t until_ns)
 {
     struct pollfd poll_fd = {.fd = st->fd, .events = POLLIN};
@@ -102,7 +106,8 @@ static void store_buffer(struct logstore *s, struct stream *st, size_t len)
         if (code == 0) {
             size_t room = segments_room(segments);
             size_t want = len - done < room ? len - done : room;
-            n = file_write(segments_fd(segments), s->buffer + done, want, segments_offset(segments));
+            n = file_write(segments_fd(segments), s->buffer + done, want,
+                           segments_offset(segments));
         }
         if (n > 0) {
             note(s, st, (size_t)n, 0);
@@ -126,7 +131,8 @@ static int64_t take_by_copy(struct logstore *s, struct stream *st)
     return n;
 }
 
-/* What could not be moved from the relay to the file goes the other way, which counts what is lost. */
+/* What could not be moved from the relay to the file goes the other way, which counts what is lost.
+ */
 static void relay_empty(struct logstore *s, struct stream *st, size_t left)
 {
     while (left > 0) {
@@ -146,8 +152,8 @@ static int64_t take_by_move(struct logstore *s, struct stream *st)
         int code = segments_ready(segments, s->now_ns);
         size_t room = segments_room(segments);
         int64_t n = code < 0 ? code
-                             : channel_put(s->relay, segments_fd(segments), segments_offset(segments),
-                                           left < room ? left : room);
+                             : channel_put(s->relay, segments_fd(segments),
+                                           segments_offset(segments), left < room ? left : room);
         if (n <= 0) {
             s->no_move = s->no_move || n == -ENOSYS;
             relay_empty(s, st, left);
@@ -169,7 +175,8 @@ static void grow(struct logstore *s, struct stream *st)
     st->capacity = channel_grow(st->fd, PIPE_LARGE);
 }
 
-/* Longer while little comes in that time, shorter when the pipe might fill up, which would block the writer. */
+/* Longer while little comes in that time, shorter when the pipe might fill up, which would block
+ * the writer. */
 static void pace(struct logstore *s, struct stream *st, size_t got)
 {
     uint64_t pace_ns = st->pace_ns;

@@ -1,8 +1,9 @@
 /*
- * What this room is for.      One helper command: start, collect bounded output, end it at the deadline.
- * What it may touch.          Its own pipes and its own process group; daemons that it leaves are spared.
- * Who calls it.               engine (docker, exec probes), checks
- * The one invariant.          The callback comes exactly once, at the latest half a second after the deadline.
+ * What this room is for.      One helper command: start, collect bounded output, end it at the
+ * deadline. What it may touch.          Its own pipes and its own process group; daemons that it
+ * leaves are spared. Who calls it.               engine (docker, exec probes), checks The one
+ * invariant.          The callback comes exactly once, at the latest half a second after the
+ * deadline.
  */
 #include "process/command.h"
 
@@ -22,7 +23,7 @@
 enum {
     READ_SIZE = 16384,
     READS_A_TURN = 16,
-    LINGER_MS = 250,    /* a pipe that stays open after the exit: what is left in it has been read */
+    LINGER_MS = 250, /* a pipe that stays open after the exit: what is left in it has been read */
     KILL_WAIT_MS = 500, /* a process that does not even die */
 };
 
@@ -71,7 +72,8 @@ static int open_input(const char *input)
     return fd < 0 ? -errno : fd;
 }
 
-/* Pipes, input, process. A program that cannot be run is a result; a machine without room is an error. */
+/* Pipes, input, process. A program that cannot be run is a result; a machine without room is an
+ * error. */
 static int start(struct command *c, const struct command_opts *opts, struct fault *why)
 {
     int out[2] = {-1, -1};
@@ -199,7 +201,8 @@ static void finish(struct command *c)
     command_close(c);
 }
 
-/* Reads what is there. A flood is taken a piece a turn, except at the end, when nobody comes back. */
+/* Reads what is there. A flood is taken a piece a turn, except at the end, when nobody comes back.
+ */
 static void capture_read(struct command *c, struct capture *capture, int reads)
 {
     char bytes[READ_SIZE];

@@ -1,8 +1,9 @@
 /*
- * What this room is for.      What people want to know of a process: who, what, where, since when; sums over a tree; strays.
- * What it may touch.          /proc, read only, and the user database.
+ * What this room is for.      What people want to know of a process: who, what, where, since when;
+ * sums over a tree; strays. What it may touch.          /proc, read only, and the user database.
  * Who calls it.               engine, ui
- * The one invariant.          What is not visible stays empty or zero; nothing here fails because of another user's process.
+ * The one invariant.          What is not visible stays empty or zero; nothing here fails because
+ * of another user's process.
  */
 #include <dirent.h>
 #include <errno.h>

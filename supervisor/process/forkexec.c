@@ -1,7 +1,7 @@
 /*
- * What this room is for.      Finding the program on the child's own PATH and exec'ing it, with exact errors.
- * What it may touch.          Async-signal-safe calls only: it runs in a vfork child. No allocation.
- * Who calls it.               spawn.c, shim/child.c, shim/farewell.c
+ * What this room is for.      Finding the program on the child's own PATH and exec'ing it, with
+ * exact errors. What it may touch.          Async-signal-safe calls only: it runs in a vfork child.
+ * No allocation. Who calls it.               spawn.c, shim/child.c, shim/farewell.c
  */
 #include "process/forkexec.h"
 

@@ -1,7 +1,7 @@
 /*
- * What this room is for.      A new process with a function for a child (see forkexec.h), on macOS: fork and a pipe.
- * What it may touch.          libc only; runs in the server and in the shim.
- * The one invariant.          The pipe is close-on-exec, so its end without bytes is the proof of exec.
+ * What this room is for.      A new process with a function for a child (see forkexec.h), on macOS:
+ * fork and a pipe. What it may touch.          libc only; runs in the server and in the shim. The
+ * one invariant.          The pipe is close-on-exec, so its end without bytes is the proof of exec.
  */
 #include "process/forkexec.h"
 

@@ -1,4 +1,5 @@
-/* No subreaper, an unlinked temporary file, SOCK_STREAM with messages of fixed size (see host.h). */
+/* No subreaper, an unlinked temporary file, SOCK_STREAM with messages of fixed size (see host.h).
+ */
 #include "process/host.h"
 
 #include <errno.h>

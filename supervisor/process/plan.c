@@ -1,8 +1,8 @@
 /*
  * What this room is for.      Writing a plan into the blob that a shim maps.
- * What it may touch.          Memory of its own, host_blob_open. Holds secrets: wiped before it is freed.
- * Who calls it.               proc.c
- * The one invariant.          Offsets only, never pointers; the farewell's part stands alone and can be copied out.
+ * What it may touch.          Memory of its own, host_blob_open. Holds secrets: wiped before it is
+ * freed. Who calls it.               proc.c The one invariant.          Offsets only, never
+ * pointers; the farewell's part stands alone and can be copied out.
  */
 #include "process/plan.h"
 

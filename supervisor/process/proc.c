@@ -1,15 +1,14 @@
 /*
- * What this room is for.      The server's end of one shim: start it, hand it orders, turn its reports into callbacks.
- * What it may touch.          The socket, the reaper. It never waits and never signals a pid that it does not own.
- * Who calls it.               engine
- * The one invariant.          After proc_open has succeeded, on_gone comes exactly once, and nothing after it.
+ * What this room is for.      The server's end of one shim: start it, hand it orders, turn its
+ * reports into callbacks. What it may touch.          The socket, the reaper. It never waits and
+ * never signals a pid that it does not own. Who calls it.               engine The one invariant.
+ * After proc_open has succeeded, on_gone comes exactly once, and nothing after it.
  */
 #include "process/proc.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sys/socket.h>
@@ -26,7 +25,8 @@
 
 enum { STRAYS_LOOK_MS = 2, STRAYS_MAX_MS = 2000 };
 
-/* Owned by itself from proc_open to the last close callback; the caller's pointer is a loan until on_gone. */
+/* Owned by itself from proc_open to the last close callback; the caller's pointer is a loan until
+ * on_gone. */
 struct proc {
     uv_poll_t poll;
     uv_timer_t timer; /* only when the shim was lost: looks after strays */
@@ -50,6 +50,7 @@ struct proc {
 static void on_shim_ended(void *ctx, pid_t pid, int wait_status);
 static void on_socket_event(uv_poll_t *handle, int status, int events);
 static void on_strays_look(uv_timer_t *handle);
+static void on_handle_closed(uv_handle_t *handle);
 
 static void close_fd(int fd)
 {
@@ -86,8 +87,8 @@ static int start_shim(struct proc *p, const char *shim_path, const struct proc_p
         .argv = argv,
         .envp = envp,
         .file = shim_path,
-        .fds = {plan->out_fd, plan->out_fd, plan->err_fd < 0 ? plan->out_fd : plan->err_fd,
-                ends[1], plan_fd},
+        .fds = {plan->out_fd, plan->out_fd, plan->err_fd < 0 ? plan->out_fd : plan->err_fd, ends[1],
+                plan_fd},
         .fd_count = SHIM_FD_COUNT,
     };
     status = spawn_start(&opts, &p->shim_pid, &stage);
@@ -101,6 +102,18 @@ static int start_shim(struct proc *p, const char *shim_path, const struct proc_p
     }
     p->socket = ends[0];
     return 0;
+}
+
+/* The loop has no room for it: the closed socket tells the shim to end its tree, and nobody is told. */
+static void abandon(struct proc *p)
+{
+    p->gone = true;
+    reaper_forget(reaper_of(p->timer.loop), p->shim_pid);
+    close_fd(p->socket);
+    if (p->open_handles == 2) {
+        uv_close((uv_handle_t *)&p->poll, on_handle_closed);
+    }
+    uv_close((uv_handle_t *)&p->timer, on_handle_closed);
 }
 
 int proc_open(uv_loop_t *loop, const char *shim_path, const struct proc_plan *plan,
@@ -129,9 +142,9 @@ int proc_open(uv_loop_t *loop, const char *shim_path, const struct proc_plan *pl
         p->open_handles++;
         status = uv_poll_start(&p->poll, UV_READABLE, on_socket_event);
     }
-    /* A socket of our own that cannot be polled is a bug here or a kernel out of memory: the shims clean up. */
     if (status != 0) {
-        abort();
+        abandon(p);
+        return fault_set(why, status, "watch the start of %s", plan->name);
     }
     *out = p;
     return 0;
@@ -250,8 +263,8 @@ static void on_socket_event(uv_poll_t *handle, int status, int events)
     }
 }
 
-/* The shim is gone without a word of farewell: somebody killed it. Its child died with it (where the system has a
- * death signal); what else there was is our child now. */
+/* The shim is gone without a word of farewell: somebody killed it. Its child died with it (where
+ * the system has a death signal); what else there was is our child now. */
 static void on_shim_ended(void *ctx, pid_t pid, int wait_status)
 {
     struct proc *p = ctx;

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Waiting for every child of the server, and ending those that a lost shim left to us.
- * What it may touch.          waitpid, kill of unwatched children. No knowledge of services.
- * Who calls it.               proc.c, command.c; the server opens and closes it.
- * The one invariant.          A pid is signalled only while it is our unreaped child, or listed below one.
+ * What this room is for.      Waiting for every child of the server, and ending those that a lost
+ * shim left to us. What it may touch.          waitpid, kill of unwatched children. No knowledge of
+ * services. Who calls it.               proc.c, command.c; the server opens and closes it. The one
+ * invariant.          A pid is signalled only while it is our unreaped child, or listed below one.
  */
 #include "process/reaper.h"
 
@@ -19,7 +19,7 @@
 #include "process/host.h"
 #include "process/tree.h"
 
-enum { CHILDREN_MAX = 16384, SWEEP_EVERY_MS = 2, SWEEP_SLOW_MS = 100, SWEEP_FAST_PASSES = 50 };
+enum { CHILDREN_MAX = 16384, SWEEP_EVERY_MS = 2, SWEEP_SLOW_MS = 100, SWEEP_FAST_PASSES = 50, SWEEP_PASSES_MAX = 75 };
 
 struct watch {
     pid_t pid;
@@ -182,7 +182,8 @@ unsigned reaper_strays(struct reaper *r, pid_t *pid)
     return (unsigned)count;
 }
 
-/* A stray and everything below it; what it leaves becomes our child and has its turn in the next pass. */
+/* A stray and everything below it; what it leaves becomes our child and has its turn in the next
+ * pass. */
 static void kill_below(pid_t stray, pid_t *below)
 {
     int count = tree_list(stray, below, CHILDREN_MAX);
@@ -212,8 +213,10 @@ static void on_sweep_timer(uv_timer_t *handle)
         (void)uv_timer_stop(handle);
         return;
     }
-    /* What may not be signalled is asked again, slowly, as long as it lives. */
-    if (++r->sweep_passes == SWEEP_FAST_PASSES) {
+    if (++r->sweep_passes >= SWEEP_PASSES_MAX) {
+        (void)uv_timer_stop(handle); /* it may not be signalled, or does not die of KILL: let it be */
+        reaper_tolerate(r);
+    } else if (r->sweep_passes == SWEEP_FAST_PASSES) {
         (void)uv_timer_start(handle, on_sweep_timer, SWEEP_SLOW_MS, SWEEP_SLOW_MS);
     }
 }
@@ -234,9 +237,8 @@ void reaper_close(struct reaper *r)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    struct reaper *r = handle->type == UV_SIGNAL
-                           ? CONTAINER_OF(handle, struct reaper, child_signal)
-                           : CONTAINER_OF(handle, struct reaper, sweep_timer);
+    struct reaper *r = handle->type == UV_SIGNAL ? CONTAINER_OF(handle, struct reaper, child_signal)
+                                                 : CONTAINER_OF(handle, struct reaper, sweep_timer);
     if (--r->open_handles == 0) {
         mem_free(r->watches.items);
         mem_free(r->tolerated.items);

@@ -1,8 +1,9 @@
 /*
- * What this room is for.      vfork and exec from the server, with descriptors put where the program expects them.
- * What it may touch.          forkexec; async-signal-safe calls in the child.
- * Who calls it.               proc.c, command.c, on the main thread (a death signal hangs on the thread that forks).
- * The one invariant.          Sources are moved above the targets first, so that no dup2 overwrites one still needed.
+ * What this room is for.      vfork and exec from the server, with descriptors put where the
+ * program expects them. What it may touch.          forkexec; async-signal-safe calls in the child.
+ * Who calls it.               proc.c, command.c, on the main thread (a death signal hangs on the
+ * thread that forks). The one invariant.          Sources are moved above the targets first, so
+ * that no dup2 overwrites one still needed.
  */
 #include "process/spawn.h"
 
@@ -54,8 +55,8 @@ static void job_child(void *arg, struct forkexec_failure *failure)
         *failure = (struct forkexec_failure){.stage = STAGE_EXEC, .err = errno};
         return;
     }
-    failure->err = forkexec_exec(opts->argv, opts->envp, STAGE_EXEC, STAGE_INTERPRETER,
-                                 &failure->stage);
+    failure->err =
+        forkexec_exec(opts->argv, opts->envp, STAGE_EXEC, STAGE_INTERPRETER, &failure->stage);
 }
 
 static int lift_fds(struct job *job)

@@ -1,7 +1,8 @@
 /*
  * What this room is for.      Descendants of a process through libproc (see tree.h), on macOS.
  * What it may touch.          libc and libproc, no allocation.
- * The one invariant.          Best effort: orphans go to launchd and are no longer anybody's descendants.
+ * The one invariant.          Best effort: orphans go to launchd and are no longer anybody's
+ * descendants.
  */
 #include "process/tree.h"
 

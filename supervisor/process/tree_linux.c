@@ -1,7 +1,7 @@
 /*
- * What this room is for.      Descendants of a process from /proc/PID/task/TID/children, else by a scan of ppids.
- * What it may touch.          libc only, stack buffers only: the shim has no allocator.
- * Who calls it.               shim/sweep.c, reaper.c, listeners_linux.c, facts_linux.c
+ * What this room is for.      Descendants of a process from /proc/PID/task/TID/children, else by a
+ * scan of ppids. What it may touch.          libc only, stack buffers only: the shim has no
+ * allocator. Who calls it.               shim/sweep.c, reaper.c, listeners_linux.c, facts_linux.c
  */
 #include "process/tree.h"
 

@@ -8,7 +8,7 @@ from lib import FX, StackTest, main, pid_alive, proc_read, processes_with, wait_
 
 
 class KillTest(StackTest):
-    runs = int(os.environ.get("ROADIE_TEST_KILLS", "25"))
+    runs = int(os.environ.get("ROADIE_TEST_KILLS", "200"))
 
     def tree(self):
         self.ini(f"""

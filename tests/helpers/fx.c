@@ -1,6 +1,6 @@
 /*
- * fx: what a service can do wrong, one sub-command each. No library, no sanitiser: it starts in a blink and its
- * signal dispositions are its own. `fx --help` is the list.
+ * fx: what a service can do wrong, one sub-command each. No library, no sanitiser: it starts in a
+ * blink and its signal dispositions are its own. `fx --help` is the list.
  */
 #include "fx.h"
 
@@ -19,29 +19,46 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"tree", fx_tree, "[EXIT_AFTER_MS]", "6 processes: leader, child, own group, daemon, own session, one that ignores TERM; prints ready; the leader waits, or exits 0 after EXIT_AFTER_MS"},
-    {"daemonize", fx_daemonize, "", "double-forks a daemon (own session, stdio closed) that has a child; exits 0 when both live"},
+    {"tree", fx_tree, "[EXIT_AFTER_MS]",
+     "6 processes: leader, child, own group, daemon, own session, one that ignores TERM; prints "
+     "ready; the leader waits, or exits 0 after EXIT_AFTER_MS"},
+    {"daemonize", fx_daemonize, "",
+     "double-forks a daemon (own session, stdio closed) that has a child; exits 0 when both live"},
     {"zombies", fx_zombies, "N", "N orphans that end at once, then prints done and waits"},
-    {"forkstorm", fx_forkstorm, "N [sessions]", "N chains of processes that fork and exit for ever (each in a session of its own)"},
+    {"forkstorm", fx_forkstorm, "N [sessions]",
+     "N chains of processes that fork and exit for ever (each in a session of its own)"},
     {"ignore-term", fx_ignore_term, "", "ignores TERM, INT, HUP, QUIT; prints ready; waits"},
-    {"slow-stop", fx_slow_stop, "MS [CODE]", "exits CODE (0) MS after the first TERM, INT, HUP or QUIT"},
+    {"slow-stop", fx_slow_stop, "MS [CODE]",
+     "exits CODE (0) MS after the first TERM, INT, HUP or QUIT"},
     {"signals", fx_signals, "", "prints ready, then the number of every signal that it gets"},
-    {"stop-self", fx_stop_self, "", "prints ready, stops itself (SIGSTOP); prints continued when it goes on; waits"},
+    {"stop-self", fx_stop_self, "",
+     "prints ready, stops itself (SIGSTOP); prints continued when it goes on; waits"},
     {"close-out", fx_close_out, "", "closes stdout and stderr and lives"},
-    {"hold-out", fx_hold_out, "MS", "exits 0 at once; an orphan in another session holds stdout, ignores TERM, prints late after MS"},
+    {"hold-out", fx_hold_out, "MS",
+     "exits 0 at once; an orphan in another session holds stdout, ignores TERM, prints late after "
+     "MS"},
+    {"untouchable", fx_untouchable, "", "where its file is set-uid root: becomes root for good, so that its user may not signal it; prints its pid; waits"},
     {"exit", fx_exit, "CODE [AFTER_MS]", "exits"},
     {"crash", fx_crash, "SIGNAL [AFTER_MS]", "kills itself by that signal number"},
     {"spin", fx_spin, "MS", "uses MS of CPU time, exits 0"},
     {"say", fx_say, "TEXT…", "prints each word as a line, waits"},
-    {"lines", fx_lines, "N [RATE [SEED]]", "N numbered lines with CRC, RATE a second (0: as fast as it goes), lengths by SEED"},
-    {"verify", fx_verify, "[FILE [N]]", "checks what lines printed (stdin without FILE): nothing lost, twice, torn, out of order; N lines"},
+    {"lines", fx_lines, "N [RATE [SEED]]",
+     "N numbered lines with CRC, RATE a second (0: as fast as it goes), lengths by SEED"},
+    {"verify", fx_verify, "[FILE [N]]",
+     "checks what lines printed (stdin without FILE): nothing lost, twice, torn, out of order; N "
+     "lines"},
     {"flood", fx_flood, "BYTES", "BYTES of output in writes of 64 KiB, lines of 64"},
     {"longline", fx_longline, "BYTES", "one line of BYTES, with a newline"},
     {"bytes", fx_bytes, "FILE", "prints FILE and exits at once"},
     {"esc", fx_esc, "", "hostile escape sequences, NULs and invalid UTF-8"},
-    {"dumpself", fx_dumpself, "", "facts about itself as one line of JSON: pid ppid sid pgid foreground tty ctty fds ignored blocked umask nofile cwd oom env"},
-    {"winsz", fx_winsz, "", "prints ROWSxCOLUMNS of its controlling terminal, again at every SIGWINCH"},
-    {"listen", fx_listen, "PORT [v4|v6|any|dual] [MS]", "listens (127.0.0.1, ::1, 0.0.0.0, :: with v4) after MS; prints listening; accepts and closes"},
+    {"dumpself", fx_dumpself, "",
+     "facts about itself as one line of JSON: pid ppid sid pgid foreground tty ctty fds ignored "
+     "blocked umask nofile cwd oom env"},
+    {"winsz", fx_winsz, "",
+     "prints ROWSxCOLUMNS of its controlling terminal, again at every SIGWINCH"},
+    {"listen", fx_listen, "PORT [v4|v6|any|dual] [MS]",
+     "listens (127.0.0.1, ::1, 0.0.0.0, :: with v4) after MS; prints listening; accepts and "
+     "closes"},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };

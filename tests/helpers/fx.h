@@ -1,4 +1,5 @@
-/* The parts of fx, the one badly behaved child of all tests: a table of sub-commands (fx.c) and their doers. */
+/* The parts of fx, the one badly behaved child of all tests: a table of sub-commands (fx.c) and
+ * their doers. */
 #ifndef ROADIE_TESTS_FX_H
 #define ROADIE_TESTS_FX_H
 
@@ -17,6 +18,7 @@ int fx_exit(int argc, char **argv);
 int fx_crash(int argc, char **argv);
 int fx_spin(int argc, char **argv);
 int fx_say(int argc, char **argv);
+int fx_untouchable(int argc, char **argv);
 
 int fx_lines(int argc, char **argv);
 int fx_verify(int argc, char **argv);

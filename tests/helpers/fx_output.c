@@ -36,7 +36,8 @@ static uint32_t crc_of(const char *bytes, size_t len)
     return ~crc;
 }
 
-/* "SEQ CRC PAYLOAD\n"; the CRC covers number and payload. Payloads of 1 to 120 letters that depend on both. */
+/* "SEQ CRC PAYLOAD\n"; the CRC covers number and payload. Payloads of 1 to 120 letters that depend
+ * on both. */
 static size_t make_line(char *out, long seq, uint32_t *random)
 {
     char payload[128];
@@ -91,7 +92,8 @@ static int check_line(const char *line, long seq)
     }
     int size = snprintf(covered, sizeof covered, "%ld %s", found, payload);
     if (crc_of(covered, (size_t)size) != crc) {
-        (void)fprintf(stderr, "verify: line %ld has other bytes than were written: %.80s\n", seq, line);
+        (void)fprintf(stderr, "verify: line %ld has other bytes than were written: %.80s\n", seq,
+                      line);
         return 1;
     }
     if (found != seq) {
@@ -186,7 +188,9 @@ int fx_esc(int argc, char **argv)
         "\x1b[31mred\x1b[0m\n"
         "\x1b]0;title\x07\x1b]52;c;aGVsbG8=\x07\x1b]8;;http://example.com\x1b\\link\x1b]8;;\x1b\\\n"
         "\x1b[2J\x1b[H\x1b[6n\x1b[?1049h\x1b[?1000h\x1b[?2004h\x1b(0\x1b[21t\n"
-        "\x1bP+q544e\x1b\\\x1b_app\x1b\\\x1b^pm\x1b\\\x9b" "31mC1\x9d" "0;c1\x9c\n"
+        "\x1bP+q544e\x1b\\\x1b_app\x1b\\\x1b^pm\x1b\\\x9b"
+        "31mC1\x9d"
+        "0;c1\x9c\n"
         "nul\0nul\n"
         "bad \xff\xfe\xc0\xaf \xed\xa0\x80 utf-8\n"
         "over\rwritten\b\b\b\n"

@@ -3,8 +3,8 @@
  *
  *   lone_server SHIM COUNT [--farewell FILE TOMBSTONE] PROGRAM WORDS…
  *
- * Starts COUNT runs of PROGRAM under SHIM and lives until all are gone. With --farewell each run's last wish is
- * `sh -c 'echo gone >> FILE'`.
+ * Starts COUNT runs of PROGRAM under SHIM and lives until all are gone. With --farewell each run's
+ * last wish is `sh -c 'echo gone >> FILE'`.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +45,13 @@ static void on_stopped(void *ctx, int signal)
 static void on_gone(void *ctx, uint64_t cpu_ms)
 {
     struct slot *slot = ctx;
+    pid_t pid = 0;
+    unsigned remaining = proc_remaining(slot->proc, &pid);
     (void)cpu_ms;
+    if (remaining > 0) {
+        (void)printf("remaining %u pid %d\n", remaining, (int)pid);
+        (void)fflush(stdout);
+    }
     slot->proc = NULL;
 }
 
@@ -89,7 +95,8 @@ int main(int argc, char **argv)
     char *farewell[] = {shell, flag, command, NULL};
     const char *tombstone = NULL;
     if (argc < 4) {
-        (void)fprintf(stderr, "usage: lone_server SHIM COUNT [--farewell FILE TOMBSTONE] PROGRAM WORDS…\n");
+        (void)fprintf(stderr,
+                      "usage: lone_server SHIM COUNT [--farewell FILE TOMBSTONE] PROGRAM WORDS…\n");
         return 2;
     }
     long count = strtol(argv[2], NULL, 10);
@@ -104,7 +111,8 @@ int main(int argc, char **argv)
         return 1;
     }
     for (long i = 0; i < count; i++) {
-        if (start(&loop, argv[1], words, tombstone != NULL ? farewell : NULL, tombstone, &slots[i]) != 0) {
+        if (start(&loop, argv[1], words, tombstone != NULL ? farewell : NULL, tombstone,
+                  &slots[i]) != 0) {
             return 1;
         }
     }

@@ -1,6 +1,7 @@
 /*
- * oracle: proves that nothing is left. It is a child subreaper, so whatever a command leaves behind becomes its
- * own child; "clean" means that waitpid says ECHILD. No name or cookie is compared, so nothing can hide.
+ * oracle: proves that nothing is left. It is a child subreaper, so whatever a command leaves behind
+ * becomes its own child; "clean" means that waitpid says ECHILD. No name or cookie is compared, so
+ * nothing can hide.
  */
 #include <errno.h>
 #include <signal.h>
@@ -19,8 +20,8 @@ enum { PIDS_MAX = 65536, LOOK_US = 200 };
 
 struct options {
     long runs;
-    long until;         /* descendants that must live before the kill; 0: none */
-    long random_us;     /* kill after 0…random_us; -1: no */
+    long until;     /* descendants that must live before the kill; 0: none */
+    long random_us; /* kill after 0…random_us; -1: no */
     long clean_ms;
     int sig;
     int expect_leak;
@@ -153,18 +154,18 @@ static int compare(const void *a, const void *b)
 
 static void usage(FILE *to)
 {
-    (void)fprintf(to,
-                  "usage: oracle [FLAGS] -- COMMAND…\n\n"
-                  "Runs COMMAND, sends it a signal, and waits until not one descendant is left.\n\n"
-                  "  --runs N               so often (1)\n"
-                  "  --until-descendants N  signal when so many live\n"
-                  "  --after-random US      signal after 0 to US microseconds\n"
-                  "  --signal N             which (9)\n"
-                  "  --victim FILE          signal the pid that FILE holds, not COMMAND\n"
-                  "  --clean-within MS      how long it may take (500)\n"
-                  "  --expect-leak          exit 0 when something IS left (negative control)\n"
-                  "  --seed N               of the random moments (1)\n\n"
-                  "Exit 0: clean every time. 1: something was left (named on stderr, then killed).\n");
+    (void)fprintf(
+        to, "usage: oracle [FLAGS] -- COMMAND…\n\n"
+            "Runs COMMAND, sends it a signal, and waits until not one descendant is left.\n\n"
+            "  --runs N               so often (1)\n"
+            "  --until-descendants N  signal when so many live\n"
+            "  --after-random US      signal after 0 to US microseconds\n"
+            "  --signal N             which (9)\n"
+            "  --victim FILE          signal the pid that FILE holds, not COMMAND\n"
+            "  --clean-within MS      how long it may take (500)\n"
+            "  --expect-leak          exit 0 when something IS left (negative control)\n"
+            "  --seed N               of the random moments (1)\n\n"
+            "Exit 0: clean every time. 1: something was left (named on stderr, then killed).\n");
 }
 
 static long flag_value(int argc, char **argv, int *i)
@@ -233,9 +234,10 @@ int main(int argc, char **argv)
         return 2;
     }
     qsort(took, (size_t)o.runs, sizeof *took, compare);
-    (void)printf("%ld runs, %ld not clean within %ld ms; clean after p50 %.2f ms, p99 %.2f, worst %.2f\n",
-                 o.runs, leaks, o.clean_ms, (double)took[o.runs / 2] / 1000,
-                 (double)took[o.runs * 99 / 100] / 1000, (double)took[o.runs - 1] / 1000);
+    (void)printf(
+        "%ld runs, %ld not clean within %ld ms; clean after p50 %.2f ms, p99 %.2f, worst %.2f\n",
+        o.runs, leaks, o.clean_ms, (double)took[o.runs / 2] / 1000,
+        (double)took[o.runs * 99 / 100] / 1000, (double)took[o.runs - 1] / 1000);
     free(took);
     return o.expect_leak ? (leaks > 0 ? 0 : 1) : (leaks > 0 ? 1 : 0);
 }

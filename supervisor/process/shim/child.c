@@ -1,8 +1,8 @@
 /*
- * What this room is for.      The service's first process, from vfork to exec; which step failed, when one does.
- * What it may touch.          Async-signal-safe calls: the child runs in the shim's memory until exec.
- * Who calls it.               main.c
- * The one invariant.          The program gets descriptors 0-2, default signals, its own group, and nothing else of ours.
+ * What this room is for.      The service's first process, from vfork to exec; which step failed,
+ * when one does. What it may touch.          Async-signal-safe calls: the child runs in the shim's
+ * memory until exec. Who calls it.               main.c The one invariant.          The program
+ * gets descriptors 0-2, default signals, its own group, and nothing else of ours.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -73,11 +73,12 @@ static void child_main(void *arg, struct forkexec_failure *failure)
     }
     forkexec_close_from(STDERR_FILENO + 1);
     forkexec_reset_signals();
-    failure->err = forkexec_exec(plan->argv, plan->envp, STAGE_EXEC, STAGE_INTERPRETER,
-                                 &failure->stage);
+    failure->err =
+        forkexec_exec(plan->argv, plan->envp, STAGE_EXEC, STAGE_INTERPRETER, &failure->stage);
 }
 
-/* What the child's stdin is: the terminal, a pipe that never ends, or /dev/null. -1 and errno on failure. */
+/* What the child's stdin is: the terminal, a pipe that never ends, or /dev/null. -1 and errno on
+ * failure. */
 static int open_stdin(struct shim *s)
 {
     if ((s->plan.flags & PLAN_TTY) != 0) {
@@ -94,8 +95,8 @@ static int open_stdin(struct shim *s)
     return ends[0];
 }
 
-/* From here on the service's pipes belong to the service's tree alone; with a terminal one descriptor stays,
- * because the last close of a slave throws away what was not read yet. */
+/* From here on the service's pipes belong to the service's tree alone; with a terminal one
+ * descriptor stays, because the last close of a slave throws away what was not read yet. */
 static void let_go_of_stdio(const struct shim *s)
 {
     int null = open("/dev/null", O_RDWR);

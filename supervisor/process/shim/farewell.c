@@ -1,8 +1,9 @@
 /*
- * What this room is for.      After the server has died: the removal of a container, and of its tombstone on success.
- * What it may touch.          One command at a time, in a group of its own, with a deadline.
- * Who calls it.               main.c, once, when the tree is gone.
- * The one invariant.          The tombstone goes only after the command exited 0: else the next roadie command works it off.
+ * What this room is for.      After the server has died: the removal of a container, and of its
+ * tombstone on success. What it may touch.          One command at a time, in a group of its own,
+ * with a deadline. Who calls it.               main.c, once, when the tree is gone. The one
+ * invariant.          The tombstone goes only after the command exited 0: else the next roadie
+ * command works it off.
  */
 #include <errno.h>
 #include <fcntl.h>

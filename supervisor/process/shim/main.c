@@ -1,8 +1,9 @@
 /*
- * What this room is for.      The shim's life: start, wait for signals of children and words of the server, end.
- * What it may touch.          The socket, waitpid. One thread, one wait, no allocation.
- * Who calls it.               The server, by vfork and exec (proc.c); argv[1] is the service's name, for ps.
- * The one invariant.          It ends only when waitpid says ECHILD (or what is left may not be signalled, which it says).
+ * What this room is for.      The shim's life: start, wait for signals of children and words of the
+ * server, end. What it may touch.          The socket, waitpid. One thread, one wait, no
+ * allocation. Who calls it.               The server, by vfork and exec (proc.c); argv[1] is the
+ * service's name, for ps. The one invariant.          It ends only when waitpid says ECHILD (or
+ * what is left may not be signalled, which it says).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -98,8 +99,8 @@ static void report_stop(struct shim *s, int status)
     send_report(s, &report, MSG_DONTWAIT);
 }
 
-/* True when the first process ended; its status is in *status. Bounded, so that a storm of zombies cannot
- * keep the server's orders waiting. */
+/* True when the first process ended; its status is in *status. Bounded, so that a storm of zombies
+ * cannot keep the server's orders waiting. */
 static bool reap(struct shim *s, int *status)
 {
     enum { ROUND_MAX = 4096 };

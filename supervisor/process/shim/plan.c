@@ -1,8 +1,7 @@
 /*
- * What this room is for.      Mapping the plan blob and turning its offsets into pointers, in place.
- * What it may touch.          mmap; no allocator.
- * Who calls it.               main.c
- * The one invariant.          After plan_keep_farewell no secret of the service is mapped here any more.
+ * What this room is for.      Mapping the plan blob and turning its offsets into pointers, in
+ * place. What it may touch.          mmap; no allocator. Who calls it.               main.c The one
+ * invariant.          After plan_keep_farewell no secret of the service is mapped here any more.
  */
 #include <string.h>
 
@@ -32,7 +31,8 @@ static char **vector_at(void *base, uint64_t offset)
 bool plan_map(struct shim *s)
 {
     struct stat info;
-    bool sane = fstat(SHIM_FD_PLAN, &info) == 0 && (size_t)info.st_size >= sizeof(struct plan_header);
+    bool sane =
+        fstat(SHIM_FD_PLAN, &info) == 0 && (size_t)info.st_size >= sizeof(struct plan_header);
     void *base = sane ? system_map_private(SHIM_FD_PLAN, (size_t)info.st_size) : NULL;
     (void)close(SHIM_FD_PLAN);
     if (base == NULL) {
@@ -65,7 +65,8 @@ bool plan_keep_farewell(struct shim *s)
     if (copy == NULL) {
         return false;
     }
-    memcpy(copy, (const char *)s->plan.mapping + header->farewell_from, (size_t)header->farewell_size);
+    memcpy(copy, (const char *)s->plan.mapping + header->farewell_from,
+           (size_t)header->farewell_size);
     s->farewell = (struct shim_farewell){
         .argv = vector_at(copy, header->farewell_argv),
         .envp = vector_at(copy, header->farewell_envp),

@@ -1,8 +1,8 @@
 /*
- * What this room is for.      Ending a tree that may fork, ignore and hide: TERM once, then KILL until ECHILD.
- * What it may touch.          kill, /proc through tree.h. No report, no wait: the loop reaps.
- * Who calls it.               main.c
- * The one invariant.          Only descendants are signalled: our own unreaped children, what they list, and groups of our session.
+ * What this room is for.      Ending a tree that may fork, ignore and hide: TERM once, then KILL
+ * until ECHILD. What it may touch.          kill, /proc through tree.h. No report, no wait: the
+ * loop reaps. Who calls it.               main.c The one invariant.          Only descendants are
+ * signalled: our own unreaped children, what they list, and groups of our session.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include "process/tree.h"
 
 enum {
-    TERM_ROUNDS = 4,      /* a walk may miss what forks meanwhile */
+    TERM_ROUNDS = 4, /* a walk may miss what forks meanwhile */
     STOP_AFTER_PASSES = 3,
     STOP_ROUNDS = 32,
     PASS_FIRST_MS = 2,
@@ -66,8 +66,8 @@ void sweep_begin(struct shim *s, uint64_t grace_ms)
     w->active = true;
 }
 
-/* A group of our own session holds descendants only, and the kernel signals it in one go, which no fork
- * outruns. Groups of other sessions are left to the walk by pid. */
+/* A group of our own session holds descendants only, and the kernel signals it in one go, which no
+ * fork outruns. Groups of other sessions are left to the walk by pid. */
 static void signal_group_of(const struct shim *s, pid_t pid, int sig, pid_t *last)
 {
     pid_t group = getpgid(pid);
@@ -132,7 +132,8 @@ static void kill_tree(struct shim *s)
     }
     /* Nothing visible and yet children: another user's processes under hidepid. */
     bool hidden = count == 0 && !s->childless;
-    note_denied(w, hidden || (count > 0 && denied == (unsigned)count), hidden ? 1 : denied, denied_pid);
+    note_denied(w, hidden || (count > 0 && denied == (unsigned)count), hidden ? 1 : denied,
+                denied_pid);
     w->passes++;
 }
 

@@ -1,4 +1,5 @@
-/* What only Linux has: subreaper, the OOM killer's preference (see shim.h). libc only, async-signal-safe. */
+/* What only Linux has: subreaper, the OOM killer's preference (see shim.h). libc only,
+ * async-signal-safe. */
 #include <errno.h>
 #include <fcntl.h>
 
@@ -33,7 +34,8 @@ static int read_number(int fd)
     return text[0] == '-' ? -n : n;
 }
 
-/* A kernel short of memory shall rather end a service, which roadie reports and restarts, than roadie. */
+/* A kernel short of memory shall rather end a service, which roadie reports and restarts, than
+ * roadie. */
 void system_prefer_oom(void)
 {
     int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);

@@ -90,7 +90,8 @@ double cat_measure(const struct load *load, const char *path)
     return now_s() - began;
 }
 
-/* One read's worth of bytes with a prefix at each line, as a supervisor without features does it. */
+/* One read's worth of bytes with a prefix at each line, as a supervisor without features does it.
+ */
 static void prefixed_write(int out, const char *bytes, size_t len, bool *fresh)
 {
     static char text[65536 * 2];

@@ -12,7 +12,7 @@ enum { LINE_BYTES = 90, SERVICES_MAX = 20 };
 struct load {
     const char *name;
     unsigned services;
-    size_t bytes;  /* of each service */
+    size_t bytes;   /* of each service */
     size_t a_write; /* bytes */
     bool tty;
 };

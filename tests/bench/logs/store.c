@@ -1,6 +1,7 @@
 /*
- * bench-store [--rounds N] [--scale PERCENT] [LOAD…]: the log store against its limits, interleaved, medians
- * as ratios. Every stored byte is read back and checked: lines lost or torn are counted.
+ * bench-store [--rounds N] [--scale PERCENT] [LOAD…]: the log store against its limits,
+ * interleaved, medians as ratios. Every stored byte is read back and checked: lines lost or torn
+ * are counted.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -143,7 +144,8 @@ static pid_t viewer_start(const struct bench *b, const struct load *load, const 
     const struct view_opts opts = {.prefix = true, .name_width = 9, .redactor = redactor};
     FILE *file = fopen(path, "w");
     (void)setvbuf(file, NULL, _IONBF, 0);
-    if (logreader_open(&(struct logreader_opts){.dir = b->dir, .follow = true}, &reader, NULL) < 0) {
+    if (logreader_open(&(struct logreader_opts){.dir = b->dir, .follow = true}, &reader, NULL) <
+        0) {
         _exit(1);
     }
     uint64_t bytes = 0;
@@ -170,7 +172,8 @@ static pid_t viewer_start(const struct bench *b, const struct load *load, const 
     _exit(0);
 }
 
-static double store_measure(struct bench *b, const struct load *load, const char *viewer_path, uint64_t *bad)
+static double store_measure(struct bench *b, const struct load *load, const char *viewer_path,
+                            uint64_t *bad)
 {
     pid_t pids[SERVICES_MAX];
     pid_t viewer = 0;
@@ -218,7 +221,6 @@ static double store_measure(struct bench *b, const struct load *load, const char
     return took;
 }
 
-
 /* Rendering what is stored to nowhere: the viewer's own speed. */
 static double render_measure(const struct bench *b, const struct load *load)
 {
@@ -246,7 +248,8 @@ static double median(struct samples *s)
     return s->took[s->count / 2];
 }
 
-static void report(const struct load *load, struct samples *store, struct samples *others, unsigned count)
+static void report(const struct load *load, struct samples *store, struct samples *others,
+                   unsigned count)
 {
     double bytes = (double)load->bytes * load->services;
     double ours = median(store);
@@ -255,8 +258,8 @@ static void report(const struct load *load, struct samples *store, struct sample
     for (unsigned i = 0; i < count; i++) {
         if (others[i].count > 0) {
             double theirs = median(&others[i]);
-            (void)printf("%-8s %-8s %8.0f MB/s   %s / %s = %.2f\n", "", others[i].name, bytes / theirs / 1e6,
-                         store->name, others[i].name, theirs / ours);
+            (void)printf("%-8s %-8s %8.0f MB/s   %s / %s = %.2f\n", "", others[i].name,
+                         bytes / theirs / 1e6, store->name, others[i].name, theirs / ours);
         }
     }
 }
@@ -310,9 +313,12 @@ static void match_run(struct bench *b)
         int out = -1;
         int err = -1;
         struct logrun *run = NULL;
-        const struct logrun_opts opts = {.service = "s00", .run = i + 1, .patterns = patterns,
-                                         .callbacks = {.on_drained = on_drained, .on_match = on_match},
-                                         .ctx = b};
+        const struct logrun_opts opts = {
+            .service = "s00",
+            .run = i + 1,
+            .patterns = patterns,
+            .callbacks = {.on_drained = on_drained, .on_match = on_match},
+            .ctx = b};
         if (logrun_open(b->store, &opts, &out, &err, &run, NULL) < 0) {
             exit(1);
         }
@@ -359,11 +365,13 @@ int main(int argc, char **argv)
     int at = 1;
     for (; at + 1 < argc && strncmp(argv[at], "--", 2) == 0; at += 2) {
         unsigned value = (unsigned)strtoul(argv[at + 1], NULL, 10);
-        rounds = strcmp(argv[at], "--rounds") == 0 && value > 0 && value < ROUNDS_MAX ? value : rounds;
+        rounds =
+            strcmp(argv[at], "--rounds") == 0 && value > 0 && value < ROUNDS_MAX ? value : rounds;
         scale = strcmp(argv[at], "--scale") == 0 && value > 0 ? value : scale;
     }
     const char *base = getenv("TMPDIR");
-    (void)snprintf(b.dir, sizeof(b.dir), "%s/bench-store-%d", base != NULL ? base : "/tmp", (int)getpid());
+    (void)snprintf(b.dir, sizeof(b.dir), "%s/bench-store-%d", base != NULL ? base : "/tmp",
+                   (int)getpid());
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < sizeof(LOADS) / sizeof(LOADS[0]); i++) {
         struct load load = LOADS[i];

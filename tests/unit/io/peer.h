@@ -31,7 +31,6 @@ struct peer_opts {
     const char *text;
     uint16_t port;          /* 0: any */
     unsigned delay_ms;      /* before it listens */
-    uint64_t *listened_ns;  /* shared memory: the moment before it listens; or NULL */
     const char *count_file; /* a byte is appended a connection; or NULL */
 };
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -504,58 +503,6 @@ static void test_a_restart_starts_afresh(void **state)
     peer_stop(&p);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static uint64_t passed_ns;
-
-static void on_timed_answer(void *ctx, const struct probe_answer *a)
-{
-    if (a->verdict == PROBE_PASS) {
-        passed_ns = clock_mono_ns();
-    }
-    on_answer(ctx, a);
-}
-
-static void test_an_open_port_is_reported_within_milliseconds(void **state)
-{
-    (void)state;
-    enum { ROUNDS = 100 };
-    uint64_t late_us[ROUNDS];
-    uint64_t *listened =
-        mmap(NULL, sizeof *listened, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(listened != MAP_FAILED);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        uv_loop_t loop;
-        struct peer p;
-        struct probe *probe = NULL;
-        char url[128];
-        peer_start(&p, &(struct peer_opts){.kind = PEER_SAY,
-                                           .delay_ms = 50 + i % 10 * 25,
-                                           .listened_ns = listened,
-                                           .text = "HTTP/1.1 200 OK\r\n\r\n"});
-        struct spec_ready spec = http_spec(p.port, url, sizeof url);
-        struct seen s = {0};
-        struct probe_opts opts = {.spec = &spec, .tree_root = p.pid};
-        assert_int_equal(uv_loop_init(&loop), 0);
-        assert_int_equal(probe_open(&loop, &opts, on_timed_answer, &s, &probe, NULL), 0);
-        assert_true(peer_run(&loop, &s.done, 3000));
-        late_us[i] = (passed_ns - *listened) / 1000;
-        probe_close(probe);
-        assert_int_equal(peer_loop_close(&loop), 0);
-        peer_stop(&p);
-    }
-    qsort(late_us, ROUNDS, sizeof late_us[0], by_size);
-    print_message("port open -> PASS: p50 %.2f ms, p99 %.2f ms\n",
-                  (double)late_us[ROUNDS / 2] / 1e3, (double)late_us[ROUNDS * 99 / 100] / 1e3);
-    assert_true(late_us[ROUNDS / 2] < 15000); /* with sanitizers, beside other tests */
-    (void)munmap(listened, sizeof *listened);
-}
-
 static void test_a_probe_at_rest_wakes_nobody(void **state)
 {
     (void)state;
@@ -597,7 +544,6 @@ int main(void)
         cmocka_unit_test(test_exec_passes_on_exit_0_and_quotes_its_last_line),
         cmocka_unit_test(test_a_restart_starts_afresh),
         cmocka_unit_test(test_a_probe_at_rest_wakes_nobody),
-        cmocka_unit_test(test_an_open_port_is_reported_within_milliseconds),
     };
     return cmocka_run_group_tests(tests, start_bystander, stop_bystander);
 }

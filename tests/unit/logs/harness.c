@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -138,6 +139,23 @@ void run_finish(struct run *r)
         (void)close(r->err_fd);
     }
     wait_flag(r->harness, &r->drained);
+}
+
+void wait_step(struct harness *h, uint64_t *deadline_ns)
+{
+    const struct timespec step = {.tv_nsec = 1000000};
+    *deadline_ns = *deadline_ns > 0 ? *deadline_ns : clock_mono_ns() + 20000000000u;
+    assert_true(clock_mono_ns() < *deadline_ns);
+    (void)uv_run(&h->loop, UV_RUN_NOWAIT);
+    (void)nanosleep(&step, NULL); /* allowed: the step of a wait for a condition */
+}
+
+void wait_stored(struct harness *h, uint64_t seq)
+{
+    uint64_t deadline_ns = 0;
+    while (logstore_head(h->store) < seq) {
+        wait_step(h, &deadline_ns);
+    }
 }
 
 void write_all(int fd, const void *bytes, size_t len)

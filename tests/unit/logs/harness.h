@@ -1,4 +1,5 @@
-/* What the log tests share: a store in a directory of its own, runs written by threads, reading all back. */
+/* What the log tests share: a store in a directory of its own, runs written by threads, reading all
+ * back. */
 #ifndef ROADIE_TESTS_LOGS_HARNESS_H
 #define ROADIE_TESTS_LOGS_HARNESS_H
 
@@ -43,11 +44,16 @@ void harness_close(struct harness *h);
 void harness_fini(struct harness *h);
 
 /* Opens run number `number` (0: the next) of a service. */
-void run_open(struct harness *h, struct run *r, const char *service, const struct logrun_opts *more);
+void run_open(struct harness *h, struct run *r, const char *service,
+              const struct logrun_opts *more);
 /* Closes our copies of the child's ends, then runs the loop until drained. */
 void run_finish(struct run *r);
 /* Runs the loop until *flag or 20 s have passed, which fails. */
 void wait_flag(struct harness *h, const bool *flag);
+/* Until the store's head has reached seq; fails after 20 s. */
+void wait_stored(struct harness *h, uint64_t seq);
+/* One millisecond of waiting for a condition, with the loop served. */
+void wait_step(struct harness *h, uint64_t *deadline_ns);
 void write_all(int fd, const void *bytes, size_t len);
 
 /* All lines as "SERVICE:STREAM:text\n", partial ones with "…" at the end. */

@@ -7,23 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "logs/frame.h"
 
 static void put(int fd, const char *text)
 {
     write_all(fd, text, strlen(text));
-}
-
-/* Until everything written so far is stored: the order across pipes is then that of writing. */
-static void wait_stored(struct harness *h, uint64_t seq)
-{
-    uint64_t until = clock_mono_ns() + 10000000000u;
-    while (logstore_head(h->store) < seq) {
-        assert_true(clock_mono_ns() < until);
-        (void)uv_run(&h->loop, UV_RUN_NOWAIT);
-    }
 }
 
 static void lines_of(const struct harness *h, struct logreader_opts opts, struct buf *out)
@@ -50,8 +39,9 @@ static void test_a_text_cut_at_every_byte_gives_the_same_lines(void **state)
         run_finish(&r);
         harness_close(&h);
         lines_of(&h, (struct logreader_opts){0}, &got);
-        assert_string_equal(got.ptr, "web:out:one\nweb:out:\nweb:out:two\nweb:out:\nweb:out:thr\ree\n"
-                                     "web:out:four…\n");
+        assert_string_equal(got.ptr,
+                            "web:out:one\nweb:out:\nweb:out:two\nweb:out:\nweb:out:thr\ree\n"
+                            "web:out:four…\n");
         buf_fini(&got);
         harness_fini(&h);
     }
@@ -83,7 +73,8 @@ static void test_frames_give_back_what_they_were_given(void **state)
                 assert_int_equal(piece.continued, out.len > 0);
                 size_t around = out.len < FRAME_AROUND ? out.len : FRAME_AROUND;
                 assert_int_equal(piece.before.len, around);
-                assert_true(around == 0 || memcmp(piece.before.ptr, out.ptr + out.len - around, around) == 0);
+                assert_true(around == 0 ||
+                            memcmp(piece.before.ptr, out.ptr + out.len - around, around) == 0);
                 (void)buf_append(&out, piece.text.ptr, piece.text.len);
             }
         }
@@ -145,8 +136,11 @@ static void test_a_megabyte_line_is_whole_and_a_longer_one_comes_in_pieces(void 
         size_t len;
         bool partial;
         bool continued;
-    } want[] = {{FRAME_PIECE, false, false}, {FRAME_PIECE, true, false}, {FRAME_PIECE, true, true},
-                {5, false, true},            {3, false, false}};
+    } want[] = {{FRAME_PIECE, false, false},
+                {FRAME_PIECE, true, false},
+                {FRAME_PIECE, true, true},
+                {5, false, true},
+                {3, false, false}};
     struct logreader *reader = NULL;
     struct log_line line;
     struct buf got = {0};
@@ -278,8 +272,9 @@ static void test_a_follower_sees_new_services_runs_and_ups(void **state)
     harness_close(&h);
     harness_open(&h);
     run_open(&h, &web, "web", NULL);
+    uint64_t before = logstore_head(h.store);
     put(web.out_fd, "again\nrest");
-    wait_stored(&h, logstore_head(h.store) + 10);
+    wait_stored(&h, before + 10);
     next_is(reader, "web", "again");
     assert_int_equal(logreader_next(reader, &line), 0);
     logreader_finish(reader);
@@ -318,7 +313,8 @@ static void test_no_directory_is_enoent(void **state)
     (void)state;
     struct logreader *reader = NULL;
     struct fault why = {0};
-    assert_int_equal(logreader_open(&(struct logreader_opts){.dir = "/nonexistent/x"}, &reader, &why), -ENOENT);
+    assert_int_equal(
+        logreader_open(&(struct logreader_opts){.dir = "/nonexistent/x"}, &reader, &why), -ENOENT);
     assert_int_equal(logreader_last_run("/nonexistent/x", "web"), 0);
 }
 
@@ -334,7 +330,8 @@ static void test_blocks_hold_the_same_lines(void **state)
     uint64_t rng = 5;
     struct buf text = {0};
     for (int i = 0; i < 3000; i++) {
-        (void)buf_printf(&text, "%d %.*s\n", i, (int)(rng_next(&rng) % 30), "..............................");
+        (void)buf_printf(&text, "%d %.*s\n", i, (int)(rng_next(&rng) % 30),
+                         "..............................");
     }
     write_all(web.out_fd, text.ptr, 30000);
     write_all(db.out_fd, text.ptr, 30001);

@@ -1,4 +1,5 @@
-/* What a crash leaves: files cut at random places are put in order, and nothing that was stored is lost. */
+/* What a crash leaves: files cut at random places are put in order, and nothing that was stored is
+ * lost. */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "logs/format.h"
 
 static void file_path(const struct harness *h, const char *name, char *out, size_t size)
@@ -26,10 +26,7 @@ static void store_some(struct harness *h)
         (void)snprintf(text, sizeof(text), "line %d of the first run\n", i);
         uint64_t before = logstore_head(h->store);
         write_all(i % 5 == 0 ? r.err_fd : r.out_fd, text, strlen(text));
-        uint64_t until = clock_mono_ns() + 10000000000u;
-        while (logstore_head(h->store) == before) {
-            assert_true(clock_mono_ns() < until);
-        }
+        wait_stored(h, before + strlen(text));
     }
     write_all(r.out_fd, "unfinished", 10);
     run_finish(&r);
@@ -41,7 +38,8 @@ static void raw_read(const struct harness *h, struct buf *out)
     struct logreader *reader = NULL;
     buf_clear(out);
     buf_reserve(out, 1);
-    if (logreader_open(&(struct logreader_opts){.dir = h->dir, .from = LOG_FROM_START}, &reader, NULL) != 0) {
+    if (logreader_open(&(struct logreader_opts){.dir = h->dir, .from = LOG_FROM_START}, &reader,
+                       NULL) != 0) {
         return;
     }
     while (logreader_raw(reader, out, 1000) > 0) {
@@ -135,12 +133,14 @@ static void test_a_line_that_a_crash_left_unfinished_is_ended(void **state)
     harness_init(&h);
     store_some(&h);
     file_path(&h, "00000001.idx", idx, sizeof(idx));
-    /* Without its last two records: ends, and perhaps the bytes, whose stream must then be guessed. */
+    /* Without its last two records: ends, and perhaps the bytes, whose stream must then be guessed.
+     */
     assert_int_equal(truncate(idx, size_of(idx) - 2 * (off_t)sizeof(struct index_record)), 0);
     harness_open(&h);
     harness_close(&h);
     struct buf lines = {0};
-    read_lines(&(struct logreader_opts){.dir = h.dir, .from = LOG_FROM_START, .follow = true}, &lines);
+    read_lines(&(struct logreader_opts){.dir = h.dir, .from = LOG_FROM_START, .follow = true},
+               &lines);
     assert_non_null(strstr(lines.ptr, "web:out:unfinished…\n"));
     buf_fini(&lines);
     harness_fini(&h);

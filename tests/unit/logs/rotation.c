@@ -14,8 +14,6 @@
 #include <sys/mount.h>
 #endif
 
-#include "base/clock.h"
-
 struct counted {
     uint64_t lines;
     uint64_t first;
@@ -29,7 +27,8 @@ static void numbered_put(int fd, uint64_t from, uint64_t count)
 {
     struct buf text = {0};
     for (uint64_t i = from; i < from + count; i++) {
-        (void)buf_printf(&text, "%08llu abcdefghijklmnopqrstuvwxyz 0123456789\n", (unsigned long long)i);
+        (void)buf_printf(&text, "%08llu abcdefghijklmnopqrstuvwxyz 0123456789\n",
+                         (unsigned long long)i);
     }
     write_all(fd, text.ptr, text.len);
     buf_fini(&text);
@@ -111,10 +110,9 @@ static void test_a_viewer_that_lags_loses_nothing_and_its_segments_go_when_it_ha
     harness_open(&h);
     run_open(&h, &r, "web", &small);
     numbered_put(r.out_fd, 0, 1000);
-    while (logstore_head(h.store) < 47000) {
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
-    }
-    assert_int_equal(logreader_open(&(struct logreader_opts){.dir = h.dir, .follow = true}, &reader, NULL), 0);
+    wait_stored(&h, 47000);
+    assert_int_equal(
+        logreader_open(&(struct logreader_opts){.dir = h.dir, .follow = true}, &reader, NULL), 0);
     count_some(reader, &c, 500); /* stops in the middle, as one that is stuck in a write */
     for (uint64_t i = 1; i < 100; i++) {
         numbered_put(r.out_fd, i * 1000, 1000);
@@ -250,14 +248,13 @@ static void test_a_full_disk_never_blocks_a_service_and_every_byte_is_accounted_
     run_open(&h, &r, "web", NULL);
     numbered_put(r.out_fd, 0, 10000);
     sent += 470000;
-    while (logstore_head(h.store) < sent) {
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
-    }
+    wait_stored(&h, sent);
     disk_fill(filler);
     numbered_put(r.out_fd, 10000, 40000);
     sent += 40000 * 47;
+    uint64_t deadline_ns = 0;
     while (logstore_lost(h.store) == 0) {
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
+        wait_step(&h, &deadline_ns);
     }
     assert_int_equal(unlink(filler), 0);
     numbered_put(r.out_fd, 50000, 10000);
@@ -276,7 +273,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_oldest_go_when_more_than_keep_is_stored),
-        cmocka_unit_test(test_a_viewer_that_lags_loses_nothing_and_its_segments_go_when_it_has_gone),
+        cmocka_unit_test(
+            test_a_viewer_that_lags_loses_nothing_and_its_segments_go_when_it_has_gone),
         cmocka_unit_test(test_an_index_of_single_bytes_rotates_as_well),
         cmocka_unit_test(test_a_file_size_limit_only_makes_segments_smaller),
 #ifdef __linux__

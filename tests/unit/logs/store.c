@@ -1,4 +1,5 @@
-/* The store with real pipes, threads and a loop: nothing lost, torn or reordered; ends, patterns, PTYs. */
+/* The store with real pipes, threads and a loop: nothing lost, torn or reordered; ends, patterns,
+ * PTYs. */
 #include "harness.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -79,7 +79,8 @@ static void *follower_main(void *arg)
     struct logreader *reader = NULL;
     struct log_line line;
     uint64_t deadline = clock_mono_ns() + 40000000000u;
-    if (logreader_open(&(struct logreader_opts){.dir = f->dir, .follow = true}, &reader, NULL) != 0) {
+    if (logreader_open(&(struct logreader_opts){.dir = f->dir, .follow = true}, &reader, NULL) !=
+        0) {
         f->wrong = true;
         return NULL;
     }
@@ -154,9 +155,7 @@ static void test_stdout_and_stderr_keep_their_names_and_an_unfinished_line_is_ke
     (void)close(r.out_fd);
     r.out_fd = -1;
     /* The order across two pipes is that of reading: wait until the first is stored. */
-    for (uint64_t until = clock_mono_ns() + 10000000000u; logstore_head(h.store) < 5;) {
-        assert_true(clock_mono_ns() < until);
-    }
+    wait_stored(&h, 5);
     write_all(r.err_fd, "two", 3);
     run_finish(&r);
     harness_close(&h);
@@ -213,7 +212,8 @@ static void test_a_terminal_is_read_to_its_end(void **state)
         struct buf got = {0};
         char *only[] = {name, NULL};
         assert_int_equal(
-            logreader_open(&(struct logreader_opts){.dir = h.dir, .services = only}, &reader, NULL), 0);
+            logreader_open(&(struct logreader_opts){.dir = h.dir, .services = only}, &reader, NULL),
+            0);
         while (logreader_raw(reader, &got, 100000) > 0) {
             continue;
         }
@@ -231,7 +231,8 @@ static void test_a_pattern_matches_once_across_chunks_colours_and_prompts(void *
     (void)state;
     struct harness h;
     struct run r;
-    char *patterns[] = {(char[]){"listening on \\d+$"}, (char[]){"^ready>"}, (char[]){"never"}, NULL};
+    char *patterns[] = {(char[]){"listening on \\d+$"}, (char[]){"^ready>"}, (char[]){"never"},
+                        NULL};
     harness_init(&h);
     harness_open(&h);
     run_open(&h, &r, "web", &(struct logrun_opts){.patterns = patterns});
@@ -356,21 +357,17 @@ static void test_a_removed_directory_is_made_again(void **state)
     harness_open(&h);
     run_open(&h, &r, "web", NULL);
     write_all(r.out_fd, "before\n", 7);
-    for (uint64_t until = clock_mono_ns() + 10000000000u; logstore_head(h.store) < 7;) {
-        assert_true(clock_mono_ns() < until);
-    }
+    wait_stored(&h, 7);
     tree_remove(h.dir);
     struct buf got = {0};
     struct stat st;
     char head[160];
     (void)snprintf(head, sizeof(head), "%s/head", h.dir);
     /* Looked at once a second of writing. */
-    for (uint64_t until = clock_mono_ns() + 10000000000u; stat(head, &st) < 0;) {
-        assert_true(clock_mono_ns() < until);
+    uint64_t deadline_ns = 0;
+    while (stat(head, &st) < 0) {
+        wait_step(&h, &deadline_ns);
         write_all(r.out_fd, "on\n", 3);
-        (void)uv_run(&h.loop, UV_RUN_NOWAIT);
-        const struct timespec step = {.tv_nsec = 20000000};
-        (void)nanosleep(&step, NULL);
     }
     write_all(r.out_fd, "after\n", 6);
     run_finish(&r);

@@ -75,8 +75,10 @@ static bool is_allowed(struct span text, bool colour)
 static void mutant_make(uint64_t *rng, struct buf *out)
 {
     static const char *const parts[] = {
-        "\x1b[", "\x1b]", "\x1bP", "\x1b", "m", ";", "31", "\x07", "\x1b\\", "text", "\xc2", "\x9b", "\xe2\x80",
-        "\xae", "\xf0\x9f", "\x9a\x80", "\r", "\t", "?", "38;2;1;2;3", "]0;", "\x18", "\x7f", " ", "(", "52;c;",
+        "\x1b[",    "\x1b]",    "\x1bP", "\x1b", "m",     ";",          "31",
+        "\x07",     "\x1b\\",   "text",  "\xc2", "\x9b",  "\xe2\x80",   "\xae",
+        "\xf0\x9f", "\x9a\x80", "\r",    "\t",   "?",     "38;2;1;2;3", "]0;",
+        "\x18",     "\x7f",     " ",     "(",    "52;c;",
     };
     buf_clear(out);
     for (uint64_t left = 1 + rng_next(rng) % 24; left > 0; left--) {
@@ -169,11 +171,13 @@ static void test_a_block_renders_as_its_lines_do(void **state)
         struct buf whole = {0};
         struct buf single = {0};
         struct log_line block = line_of("");
-        const struct view_opts opts = {.prefix = true, .name_width = 5, .redactor = r, .colour = round % 2 == 0};
+        const struct view_opts opts = {
+            .prefix = true, .name_width = 5, .redactor = r, .colour = round % 2 == 0};
         for (uint64_t lines = 1 + rng_next(&rng) % 8; lines > 0; lines--) {
             struct buf one = {0};
             for (uint64_t n = rng_next(&rng) % 6; n > 0; n--) {
-                static const char *const words[] = {"hello ", "hunter2", "\x1b[1m", "a://b:c@d ", "\t", "\xc3\xa4"};
+                static const char *const words[] = {"hello ",     "hunter2", "\x1b[1m",
+                                                    "a://b:c@d ", "\t",      "\xc3\xa4"};
                 (void)buf_puts(&one, words[rng_next(&rng) % (round < 100 ? 1 : 6)]);
             }
             struct log_line line = line_of("");
@@ -213,7 +217,8 @@ static void test_json_is_valid_whatever_the_line_holds(void **state)
         }
         assert_int_equal(json_integer_value(json_object_get(object, "v")), 1);
         assert_int_equal(json_integer_value(json_object_get(object, "seq")), 7);
-        assert_string_equal(json_string_value(json_object_get(object, "t")), "2001-09-09T01:46:40.123Z");
+        assert_string_equal(json_string_value(json_object_get(object, "t")),
+                            "2001-09-09T01:46:40.123Z");
         assert_string_equal(json_string_value(json_object_get(object, "service")), "web");
         assert_string_equal(json_string_value(json_object_get(object, "stream")), "err");
         assert_int_equal(json_is_true(json_object_get(object, "partial")), line.partial);
@@ -236,7 +241,8 @@ static void test_raw_is_base64_of_the_masked_line(void **state)
     struct buf out = {0};
     struct redactor *r = redactor_new();
     redactor_add(r, "TOKEN", SPAN_LIT("hunter2"));
-    struct log_line line = line_of("\xff" "hunter2");
+    struct log_line line = line_of("\xff"
+                                   "hunter2");
     view_json(&(struct view_opts){.redactor = r}, &line, &out);
     assert_non_null(strstr(out.ptr, "\"text\":\"\xEF\xBF\xBD‹TOKEN›\""));
     assert_non_null(strstr(out.ptr, "\"raw\":\"/+KAuVRPS0VO4oC6\"")); /* ff ‹TOKEN› */
@@ -248,7 +254,9 @@ static void test_stripping_leaves_the_text(void **state)
 {
     (void)state;
     struct buf out = {0};
-    strip_escapes(SPAN_LIT("a\x1b[31mb\x1b]0;t\x07" "c\x1b"), &out);
+    strip_escapes(SPAN_LIT("a\x1b[31mb\x1b]0;t\x07"
+                           "c\x1b"),
+                  &out);
     assert_string_equal(out.ptr, "abc\x1b");
     buf_fini(&out);
 }

@@ -1,6 +1,6 @@
 /*
- * A bench to put one service on: a loop, a reaper, a pipe (or PTY) that collects what the service writes, and
- * what its proc has called back. Waiting is for a condition, with a deadline.
+ * A bench to put one service on: a loop, a reaper, a pipe (or PTY) that collects what the service
+ * writes, and what its proc has called back. Waiting is for a condition, with a deadline.
  */
 #ifndef ROADIE_TESTS_PROCESS_BENCH_H
 #define ROADIE_TESTS_PROCESS_BENCH_H
@@ -53,25 +53,26 @@ void bench_close(struct bench *b);
 /* One turn of the loop, at most some milliseconds; reads what runs have written. */
 void bench_turn(struct bench *b, struct run *r);
 /* Starts argv on the bench with a plan that may be changed beforehand (NULL: standard). */
-int run_start(struct bench *b, struct run *r, const char *const *argv, const struct proc_plan *plan);
+int run_start(struct bench *b, struct run *r, const char *const *argv,
+              const struct proc_plan *plan);
 struct proc_plan run_plan(void);
 void run_fini(struct run *r);
 /* True when output holds text. */
 bool run_said(const struct run *r, const char *text);
 
 /* Turns the loop until condition; fails the test after ms. */
-#define BENCH_UNTIL(b, r, condition, ms)                                                          \
-    do {                                                                                          \
-        uint64_t bench_deadline = clock_mono_ns() + (uint64_t)(ms)*1000000U;                      \
-        while (!(condition)) {                                                                    \
-            if (clock_mono_ns() > bench_deadline) {                                               \
-                fail_msg("not within %d ms: %s (output: %s)", (int)(ms), #condition,              \
-                         (r) != NULL && ((struct run *)(r))->output.ptr != NULL                   \
-                             ? ((struct run *)(r))->output.ptr                                    \
-                             : "");                                                               \
-            }                                                                                     \
-            bench_turn((b), (r));                                                                 \
-        }                                                                                         \
+#define BENCH_UNTIL(b, r, condition, ms)                                                           \
+    do {                                                                                           \
+        uint64_t bench_deadline = clock_mono_ns() + (uint64_t)(ms)*1000000U;                       \
+        while (!(condition)) {                                                                     \
+            if (clock_mono_ns() > bench_deadline) {                                                \
+                fail_msg("not within %d ms: %s (output: %s)", (int)(ms), #condition,               \
+                         (r) != NULL && ((struct run *)(r))->output.ptr != NULL                    \
+                             ? ((struct run *)(r))->output.ptr                                     \
+                             : "");                                                                \
+            }                                                                                      \
+            bench_turn((b), (r));                                                                  \
+        }                                                                                          \
     } while (0)
 
 #endif
