@@ -94,7 +94,7 @@ bool needs_dependents_rest(const struct svc *svc)
     const struct engine *e = svc->engine;
     for (size_t i = 0; i < e->count; i++) {
         const struct svc *other = e->services[i];
-        if (other == svc || !other->stop_held || other->run == NULL) {
+        if (other == svc || !other->stop_held || other->want_up || other->run == NULL) {
             continue;
         }
         for (size_t n = 0; n < other->need_count; n++) {
