@@ -105,6 +105,20 @@ void session_close(struct session *session)
     }
 }
 
+bool session_evict(struct server *s)
+{
+    struct session *oldest = NULL;
+    for (struct session *session = s->sessions; session != NULL; session = session->next) {
+        if (!session->spoke && !session->owner && !session->closing) {
+            oldest = session; /* the newest stand first */
+        }
+    }
+    if (oldest != NULL) {
+        session_close(oldest);
+    }
+    return oldest != NULL;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct session *session = handle->data;
@@ -131,6 +145,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
             session_close(session);
             return;
         }
+        session->spoke = true;
         handle_request(session, message);
         json_decref(message);
     }
@@ -146,6 +161,24 @@ static json_t *owner_json(const struct server *s)
     return json_null();
 }
 
+static json_t *texts_json(const struct text_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        (void)json_array_append_new(array, json_string(list->items[i]));
+    }
+    return array;
+}
+
+/* What holds until `down`: commands that read the definition by themselves read it with this. */
+static json_t *selection_json(const struct server *s)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:s}", "profiles", texts_json(&s->profiles), "with",
+                     texts_json(&s->with), "except", texts_json(&s->except), "env_files",
+                     texts_json(&s->env_files), "can_die", texts_json(&s->can_die), "lan", (int)s->lan,
+                     "lan_address", s->lan_address);
+}
+
 static void greet(struct session *session)
 {
     struct server *s = session->server;
@@ -156,6 +189,7 @@ static void greet(struct session *session)
         spec == NULL ? "" : spec->root, "name", spec == NULL ? "" : spec->name, "file",
         spec == NULL ? "" : spec->file, "logs", s->place.logs, "secrets", s->place.secrets, "stopping",
         (int)s->stopping, "you_own", (int)session->owner, "owner", owner_json(s));
+    (void)json_object_set_new(hello, "selection", selection_json(s));
     json_t *message = json_pack("{s:o}", "hello", hello);
     session_send(session, message);
     json_decref(message);

@@ -109,6 +109,8 @@ static int control(struct app *app, struct target *t, json_t *request)
     } else if (app->json) {
         print_json(app, json_pack("{s:i,s:o}", "v", 1, "services",
                                   services != NULL ? json_incref(services) : json_array()));
+    } else if (json_array_size(services) == 0 && args_flag(app->args, "stale")) {
+        print_note(app, "✓ nothing is stale");
     } else {
         print_results(app, services);
     }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "control/protocol.h"
 #include "ui/commands.h"
-#include "ui/lastwords.h"
+#include "ui/last_words.h"
 #include "ui/print.h"
 #include "ui/state.h"
 #include "ui/target.h"
@@ -56,31 +56,6 @@ static void print_story(struct app *app, const json_t *reply)
     buf_fini(&out);
 }
 
-enum { LINES_SHOWN = 8 };
-
-/* What the service itself said, at the end of the chain; nothing for one that is well. */
-static void add_last_words(struct app *app, const struct target *t, const json_t *reply)
-{
-    const char *state = member_text(reply, "state");
-    json_t *chain = json_object_get(reply, "chain");
-    struct lastwords words = {0};
-    char when[CLOCK_RFC3339_SIZE];
-    if (strcmp(state, "ready") == 0 || strcmp(state, "done") == 0 || strcmp(state, "off") == 0) {
-        return;
-    }
-    lastwords_read(app, t, member_text(reply, "service"), LINES_SHOWN, &words);
-    if (words.wall_ns != 0) {
-        (void)clock_rfc3339(words.wall_ns, when);
-        (void)json_array_append_new(chain, json_pack("{s:s,s:s,s:s}", "t", when, "what", "last lines",
-                                                     "detail", words.lines.ptr));
-    }
-    if (words.exception.len > 0) {
-        (void)json_array_append_new(chain, json_pack("{s:s,s:s,s:s}", "t", when, "what", "last exception",
-                                                     "detail", words.exception.ptr));
-    }
-    lastwords_fini(&words);
-}
-
 int cmd_why(struct app *app, const struct args *args)
 {
     struct target t = {0};
@@ -93,8 +68,8 @@ int cmd_why(struct app *app, const struct args *args)
         code = target_call(app, &t, json_pack("{s:s,s:s}", "op", "why", "name", args->names[0]), NULL,
                            NULL, &reply);
     }
-    if (code == EXIT_DONE) {
-        add_last_words(app, &t, reply);
+    if (code == EXIT_DONE && strcmp(member_text(reply, "state"), "ready") != 0) {
+        last_words_add(json_object_get(reply, "chain"), t.place.logs, args->names[0], app->redactor);
     }
     if (code == EXIT_DONE && app->json) {
         json_t *chain = json_object_get(reply, "chain");

@@ -112,10 +112,53 @@ static void mask_environment(struct app *app, const struct spec *spec)
     }
 }
 
+static char **merged(struct app *app, const json_t *running, char *const *asked)
+{
+    size_t count = 0;
+    while (asked != NULL && asked[count] != NULL) {
+        count++;
+    }
+    char **list = arena_alloc(&app->arena, (json_array_size(running) + count + 1) * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(running); i++) {
+        const char *text = json_string_value(json_array_get(running, i));
+        list[n] = arena_strdup(&app->arena, text != NULL ? text : "");
+        n++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        list[n++] = arena_strdup(&app->arena, asked[i]);
+    }
+    return n > 0 ? list : NULL;
+}
+
+/* The selection of the running stack holds until `down`, for every command; an `up` adds to it. */
+static void add_running(struct app *app, struct target *t, struct spec_request *request)
+{
+    struct client *own = NULL;
+    struct fault why = {0};
+    if (t->client == NULL && client_connect(&t->place, &own, &why) != 0) {
+        return; /* nothing runs, or the command that needs it says why it cannot be reached */
+    }
+    const json_t *hello = client_hello(t->client != NULL ? t->client : own);
+    /* `down` ends the selection, also while it still stops. */
+    const json_t *running =
+        json_is_true(json_object_get(hello, "stopping")) ? NULL : json_object_get(hello, "selection");
+    request->profiles = merged(app, json_object_get(running, "profiles"), request->profiles);
+    request->with = merged(app, json_object_get(running, "with"), request->with);
+    request->except = merged(app, json_object_get(running, "except"), request->except);
+    request->env_files = merged(app, json_object_get(running, "env_files"), request->env_files);
+    request->can_die = merged(app, json_object_get(running, "can_die"), request->can_die);
+    const char *address = member_text(running, "lan_address");
+    request->lan = request->lan || json_is_true(json_object_get(running, "lan"));
+    request->lan_address = address[0] != '\0' ? arena_strdup(&app->arena, address) : NULL;
+    client_close(own);
+}
+
 static int load(struct app *app, struct target *t, struct problems *problems, struct fault *why)
 {
     struct spec_request request;
     request_fill(app, &request);
+    add_running(app, t, &request);
     int rc = spec_load(&request, &t->spec, problems, why);
     if (rc == 0) {
         mask_environment(app, t->spec);

@@ -99,17 +99,20 @@ static int remove_one(struct app *app, char *name)
     char verb[] = "rm";
     char *words[] = {program, noun, verb, name, NULL};
     struct buf answer = {0};
-    (void)buf_puts(&answer, "");
     int status = run(words, app->environ, &answer);
-    const char *text = answer.len > 0 ? answer.ptr : "";
+    struct span line = span_trim(buf_span(&answer));
+    const char *text = line.len > 0 ? arena_copy(&app->arena, line) : "no answer";
+    /* The document on stdout is that of `down`; this is about it. */
+    struct app plain = *app;
+    plain.json = false;
     int code = EXIT_DONE;
     if (status == 0) {
         print_note(app, "✓ volume %s deleted", name);
     } else if (status == 127) {
-        code = print_failure(app, EXIT_FAILED, "install docker, or remove it by hand",
+        code = print_failure(&plain, EXIT_FAILED, "install docker, or remove it by hand",
                              "volume %s: there is no docker command", name);
     } else if (strstr(text, "no such volume") == NULL && strstr(text, "No such volume") == NULL) {
-        code = print_failure(app, EXIT_FAILED, NULL, "volume %s: %s", name,
+        code = print_failure(&plain, EXIT_FAILED, NULL, "volume %s: %s", name,
                              status < 0 ? strerror(-status) : text);
     }
     buf_fini(&answer);

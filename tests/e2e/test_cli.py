@@ -2,10 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import termios
 
-from lib import ROADIE, StackTest, main, wait_until
+from lib import ROADIE, StackTest, main, processes_with, wait_until
 
 CHAIN = """[service base]
 shell = echo base; exec sleep 1000
@@ -62,6 +63,71 @@ class NamesTest(StackTest):
         self.assertEqual(result.err.count("it will not print nothing"), 1, result)
 
 
+class SelectionTest(StackTest):
+    def test_what_up_selected_holds_for_every_command_until_down(self):
+        self.write("extra.env", "FROM_E=yes\n")
+        self.ini("""[service a]
+shell = exec sleep 1000
+[service d]
+shell = exec sleep 1000
+gives = a: DURL=http://d
+profile = q
+[profile q]
+""")
+        self.up("--wait", "--with", "d", "-e", "extra.env")
+        for name, value in (("DURL", "http://d"), ("FROM_E", "yes")):
+            self.assertIn(f"{name}={value}", self.roadie("env", "a", "--format", "dotenv").out.replace('"', ""))
+            self.assertEqual(self.roadie("run", "a", "--", "sh", "-c", f"echo ${name}").out, f"{value}\n")
+        self.assertEqual(self.roadie("graph", "--json").json["nodes"], ["a", "d"])
+        self.roadie("down")
+        self.assertEqual(self.roadie("graph", "--json").json["nodes"], ["a"])
+        self.roadie("env", "a", "--why", "DURL", check=1)
+
+
+    def test_an_excluded_dependency_counts_as_met_and_is_said(self):
+        self.ini(CHAIN)
+        self.assertIn("base  excluded; top", self.up("--wait", "-x", "base").err)
+        self.assertEqual(self.state("top"), "ready")
+        self.assertEqual([s["name"] for s in self.roadie("ps", "--json").json["services"]], ["top"])
+
+    def test_a_name_is_looked_for_in_every_stack(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.assertEqual(self.roadie("ps", "--all", "-q", "t*").out.split(), [str(self.ps()["top"]["pid"])])
+        self.assertIn("in any stack", self.roadie("ps", "--all", "nope", check=2).err)
+
+    def test_nothing_stale_is_said(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        self.assertIn("nothing is stale", self.roadie("restart", "--stale").err)
+
+
+class WhyTest(StackTest):
+    def test_why_quotes_the_last_lines_and_the_last_exception(self):
+        self.ini("""[service web]
+shell = for i in 1 2 3 4 5 6 7; do echo line $i; done; echo "app.db.PoolError: no $A_TOKEN left"; echo bye; exit 3
+environment = A_TOKEN=hunter2secret
+[service other]
+shell = echo unrelated; exec sleep 1000
+""")
+        self.up()
+        self.wait_state("web", "failed")
+        chain = {link["what"]: link["detail"] for link in self.roadie("why", "web", "--json").json["chain"]}
+        self.assertEqual(chain["last lines"].split("\n"),
+                         ["line 5", "line 6", "line 7", "app.db.PoolError: no ‹A_TOKEN› left", "bye"])
+        self.assertEqual(chain["last exception"], "app.db.PoolError: no ‹A_TOKEN› left")
+        self.assertIn("                  line 7\n", self.roadie("why", "web").out)
+
+    def test_why_masks_before_it_cuts_a_long_line(self):
+        self.ini("""[service web]
+shell = printf '%0398d' 0; echo "$A_TOKEN"; exit 3
+environment = A_TOKEN=hunter2secret
+""")
+        self.up()
+        self.wait_state("web", "failed")
+        self.assertNotIn("hu", self.roadie("why", "web").out)
+
+
 class MaskingTest(StackTest):
     SECRET = "hunter2secret"
 
@@ -94,6 +160,86 @@ shell = echo "$DB_PASSWORD broke" >&2; exit 3
             result = self.roadie(*command, check=2, env={"MY_TOKEN": self.SECRET})
             self.assertNotIn(self.SECRET, result.out + result.err)
             self.assertIn("MY_TOKEN", result.out + result.err)
+
+
+class FilesTest(StackTest):
+    def test_directories_and_files_are_the_users_alone(self):
+        os.chmod(self.base / "run", 0o755)
+        self.ini("[service web]\nshell = echo $A_TOKEN; exec sleep 1000\nenvironment = A_TOKEN=hunter2secret\n")
+        self.up("--wait")
+        seen = 0
+        for top in (self.base / "state" / "roadie", self.base / "run" / "roadie"):
+            for path in [top, *top.rglob("*")]:
+                mode = path.lstat().st_mode
+                self.assertEqual(mode & 0o777, 0o700 if path.is_dir() else 0o600, path)
+                seen += 1
+        self.assertGreater(seen, 8)
+        self.assertTrue(list((self.base / "run" / "roadie").glob("*/*")), "the socket is in XDG_RUNTIME_DIR")
+
+
+class VolumesTest(StackTest):
+    def setUp(self):
+        super().setUp()
+        self.calls = self.base / "calls"
+        self.write("bin/docker", f"""#!/bin/sh
+echo "$*" >> {self.calls}
+case $3 in gone) echo "Error: No such volume: gone" >&2; exit 1;; busy) echo "volume is in use" >&2; exit 1;; esac
+""", 0o755)
+        self.env["PATH"] = f"{self.root}/bin:{self.env['PATH']}"
+
+    def define(self, *volumes):
+        lines = "".join(f"volume = {v}\n" for v in volumes)
+        self.ini(f"[service web]\nshell = exec sleep 1000\n[service db]\nimage = some:tag\nprofile = p\n{lines}")
+
+    def removed(self):
+        return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+    def test_data_goes_only_with_v_and_only_what_the_definition_names(self):
+        self.define("data:/var/lib/data", "gone:/x", "./here:/here", "/etc:/etc:ro", "data:/again")
+        self.up("--wait")
+        self.roadie("down")
+        self.assertEqual(self.removed(), [])
+        self.up("--wait")
+        self.roadie("down", "-v")
+        self.assertEqual(self.removed(), ["volume rm data", "volume rm gone"])
+        self.roadie("down", "--volumes", "--json")
+        self.assertEqual(len(self.removed()), 4)
+
+    def test_a_volume_that_cannot_be_removed_is_a_failure(self):
+        self.define("busy:/x")
+        self.assertIn("volume busy: volume is in use", self.roadie("down", "-v", check=1).err)
+        self.assertEqual(self.roadie("down", "-v", "--json", check=1).json, {"v": 1, "services": []})
+
+    def test_a_broken_definition_stops_nothing(self):
+        self.define("data:/x")
+        self.up("--wait")
+        self.write("roadie.local.ini", "broken\n")
+        self.roadie("down", "-v", check=2)
+        self.assertEqual(self.state("web"), "ready")
+
+
+class VanishedTest(StackTest):
+    def start_and_remove_the_root(self):
+        self.ini("[service web]\nshell = echo here; exec sleep 1000\n")
+        self.up("--wait")
+        stack = self.stack_ids()[0]
+        shutil.rmtree(self.root)
+        return stack
+
+    def test_a_stack_whose_root_vanished_is_stopped(self):
+        self.start_and_remove_the_root()
+        wait_until(lambda: not processes_with(self.marker), "everything stopped", 5)
+
+    def test_it_is_known_by_its_id_until_it_is_pruned(self):
+        stack = self.start_and_remove_the_root()
+        self.roadie("down", "--stack", stack, cwd=self.base)
+        self.roadie("down", "--stack", stack, cwd=self.base)
+        self.assertEqual(self.roadie("logs", "--stack", stack, cwd=self.base).out, "web | here\n")
+        self.assertIn("-y", self.roadie("prune", check=2, cwd=self.base).err)
+        pruned = self.roadie("prune", "-y", "--json", cwd=self.base).json["pruned"]
+        self.assertEqual([p["stack"] for p in pruned], [stack])
+        self.assertEqual(self.roadie("ps", "--all", "--json", cwd=self.base).json["stacks"], [])
+        self.roadie("down", "--stack", stack, check=2, cwd=self.base)
 
 
 class TerminalTest(StackTest):
