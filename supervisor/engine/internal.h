@@ -270,6 +270,11 @@ bool needs_dependents_rest(const struct svc *svc);
 void jobs_look(struct engine *e);
 void jobs_forget(struct engine *e, const struct svc *svc);
 void jobs_fini(struct engine *e);
+struct job *job_new(struct engine *e, enum job_kind kind, job_fn done, void *ctx);
+/* A limit of its time; 0: none. */
+void job_time(struct job *job, uint64_t timeout_ms);
+
+/* up.c */
 /* What an `up` of that would start; to be freed. NULL: a name is wrong. */
 bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts);
 

@@ -357,10 +357,12 @@ class DeathTest(DockerTest):
 
     def test_a_server_killed_while_it_starts_leaves_no_container(self):
         self.redis()
-        for step in range(10):
+        moments = [lambda: True, self.client, self.names, lambda: self.docker("ps", "-q"),
+                   lambda: self.state("redis") == "ready"]
+        for moment in moments + moments:
             self.up()
             pid = wait_until(self.server_pid, "the server")
-            time.sleep(step * 0.08)  # a moment of the start, each round a later one
+            wait_until(moment, "this moment of the start", step=0.005)
             os.kill(pid, signal.SIGKILL)
             wait_until(lambda: not self.docker("ps", "-q"), "no running container", 10)
             wait_until(lambda: not (self.client() and pid_alive(self.client())), "no client", 10)
