@@ -172,12 +172,16 @@ int client_connect(const struct place *place, struct client **out, struct fault 
         struct arena arena = {0};
         struct place_holder holder = {0};
         int rc = place_holder_read(place, &arena, &holder, why);
-        if (rc <= 0) {
+        if (rc < 0) {
             arena_fini(&arena);
-            return rc == 0 ? -ESRCH : rc;
+            return rc;
         }
-        int fd = connect_to(holder.socket);
+        /* Without a lock (its directory was removed) a server that answers here is still the one. */
+        int fd = connect_to(rc == 0 ? place->socket : holder.socket);
         arena_fini(&arena);
+        if (rc == 0 && fd < 0) {
+            return -ESRCH;
+        }
         if (fd >= 0) {
             struct client *c = client_new(fd);
             rc = greet(c, until + CONNECT_PATIENCE_MS, why);
@@ -267,12 +271,27 @@ static int spawn_server(const struct place *place, const struct boot_opts *opts,
     return 0;
 }
 
+/* A server on its way out: waits until it has gone. True when there is none any more. */
+static bool outlive(const struct place *place, struct client *c)
+{
+    json_t *message = NULL;
+    if (!json_is_true(json_object_get(c->hello, "stopping"))) {
+        return false;
+    }
+    while (next_until(c, &message, 0, NULL) == 1) {
+        json_decref(message);
+    }
+    client_close(c);
+    client_wait_end(place);
+    return true;
+}
+
 int client_boot(const struct place *place, const struct boot_opts *opts, struct client **out,
                 bool *started, struct fault *why)
 {
     *started = false;
     int rc = client_connect(place, out, why);
-    if (rc != -ESRCH) {
+    if (rc != -ESRCH && (rc != 0 || !outlive(place, *out))) {
         return rc;
     }
     rc = place_make(place, why);

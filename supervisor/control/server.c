@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,46 +20,7 @@
 #include "control/peer.h"
 #include "process/reaper.h"
 
-enum { PROGRESS_MS = 1000, PROGRESS_SOON_MS = 50, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, REBIND_MS = 100 };
-
-static void write_file(const char *dir, const char *name, const char *text)
-{
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0) {
-        (void)!write(fd, text, strlen(text));
-        (void)close(fd);
-    }
-}
-
-static void write_lock(struct server *s)
-{
-    const struct spec *spec = s->engine == NULL ? NULL : engine_spec(s->engine);
-    json_t *lock = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "pid", (int)getpid(), "socket",
-                             s->place.socket, "version", ROADIE_VERSION, "root",
-                             spec == NULL ? "" : spec->root, "name", spec == NULL ? "" : spec->name,
-                             "file", spec == NULL ? "" : spec->file);
-    char *text = json_dumps(lock, JSON_COMPACT);
-    json_decref(lock);
-    if (text != NULL && ftruncate(s->lock_fd, 0) == 0) {
-        (void)!pwrite(s->lock_fd, text, strlen(text), 0);
-    }
-    free(text);
-}
-
-static int take_lock(struct server *s, struct fault *why)
-{
-    s->lock_fd = open(s->place.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (s->lock_fd < 0) {
-        return fault_set(why, -errno, "open %s", s->place.lock);
-    }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return fault_set(why, -EALREADY, "another server of this stack runs");
-    }
-    write_lock(s);
-    return 0;
-}
+enum { PROGRESS_MS = 1000, PROGRESS_SOON_MS = 50, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, ACCEPTS_MAX = 64 };
 
 /* What a server and its shims that were all killed at once have left: recognised by its environment, while
  * the lock says that no other server lives. */
@@ -83,6 +43,17 @@ static void sweep_strays(const struct server *s)
 
 /* ---- listening ---- */
 
+/* Out of descriptors: one is kept for telling a client so, else the loop would spin on a full backlog. */
+static void turn_away(struct server *s)
+{
+    (void)close(s->spare_fd);
+    int fd = accept(s->listen_fd, NULL, NULL);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct server *s = poll->data;
@@ -90,16 +61,21 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         return;
     }
-    int fd = accept(s->listen_fd, NULL, NULL);
-    if (fd < 0) {
-        return;
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept(s->listen_fd, NULL, NULL);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE) {
+                turn_away(s);
+            }
+            return;
+        }
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        if (!peer_is_me(fd) || (s->session_count >= SESSIONS_MAX && !session_evict(s))) {
+            (void)close(fd);
+            continue;
+        }
+        (void)session_open(s, fd, false);
     }
-    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (!peer_is_me(fd) || s->session_count >= SESSIONS_MAX) {
-        (void)close(fd);
-        return;
-    }
-    (void)session_open(s, fd, false);
 }
 
 static int bind_socket(struct server *s, struct fault *why)
@@ -167,16 +143,26 @@ void server_watch_runtime(struct server *s)
     (void)uv_fs_event_start(&s->runtime_watch, on_runtime_changed, s->place.runtime, 0);
 }
 
+static void on_root_quiet(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    const struct spec *spec = engine_spec(s->engine);
+    struct stat st;
+    if (!s->stopping && spec != NULL && stat(spec->root, &st) != 0) {
+        server_stop(s, 1, "the directory of the stack has vanished", 0, false);
+    }
+}
+
+/* The end of a directory that is somebody's working directory (ours, a service's) is no event of its own:
+ * what is seen is the end of its last entry, an instant before. So the look comes when it has been quiet. */
 static void on_root_changed(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct server *s = handle->data;
-    const struct spec *spec = engine_spec(s->engine);
-    struct stat st;
     (void)name;
-    (void)events;
     (void)status;
-    if (!s->stopping && spec != NULL && stat(spec->root, &st) != 0) {
-        server_stop(s, 1, "the directory of the stack has vanished", 0, false);
+    if (!s->finished && (events & UV_RENAME) != 0) {
+        (void)uv_timer_start(&s->root_timer, on_root_quiet, ROOT_QUIET_MS, 0);
+        uv_unref((uv_handle_t *)&s->root_timer);
     }
 }
 
@@ -186,8 +172,7 @@ void server_watch_root(struct server *s)
     if (spec != NULL && !uv_is_active((uv_handle_t *)&s->root_watch)) {
         (void)uv_fs_event_start(&s->root_watch, on_root_changed, spec->root, 0);
         uv_unref((uv_handle_t *)&s->root_watch);
-        write_lock(s);
-        write_file(s->place.state, "root", spec->root);
+        lock_write(s);
     }
 }
 
@@ -248,8 +233,8 @@ void server_tell_progress(struct server *s)
     for (size_t i = 0; i < engine_count(s->engine); i++) {
         struct svc_snapshot snap;
         engine_snapshot(s->engine, i, true, &snap);
-        if (!svc_state_is_alive(snap.state)) {
-            continue;
+        if (snap.state != SVC_STOPPING && snap.state != SVC_KILLING) {
+            continue; /* its turn comes when what needs it has gone */
         }
         json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:o}", "name", snap.name, "state",
                                 svc_state_name(snap.state), "what",
@@ -274,9 +259,7 @@ static void on_engine_closed(void *ctx)
     json_t *end = json_pack("{s:i, s:s, s:i, s:s}", "v", 1, "event", "end", "code", s->end_code, "text",
                             s->end_text);
     for (struct session *session = s->sessions; session != NULL; session = session->next) {
-        if (session->subscribed) {
-            session_send(session, end);
-        }
+        session_send(session, end); /* also to one whose subscription is still on its way */
     }
     json_decref(end);
     server_close_all(s);
@@ -363,6 +346,8 @@ void server_close_all(struct server *s)
     uv_close((uv_handle_t *)&s->progress_timer, NULL);
     uv_close((uv_handle_t *)&s->runtime_watch, NULL);
     uv_close((uv_handle_t *)&s->root_watch, NULL);
+    uv_close((uv_handle_t *)&s->root_timer, NULL);
+    uv_close((uv_handle_t *)&s->state_watch, NULL);
     for (size_t i = 0; i < COUNT_OF(s->signals); i++) {
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     }
@@ -394,9 +379,13 @@ static void open_handles(struct server *s)
     (void)uv_timer_init(s->loop, &s->progress_timer);
     (void)uv_fs_event_init(s->loop, &s->runtime_watch);
     (void)uv_fs_event_init(s->loop, &s->root_watch);
+    (void)uv_timer_init(s->loop, &s->root_timer);
+    s->root_timer.data = s;
+    (void)uv_fs_event_init(s->loop, &s->state_watch);
     s->progress_timer.data = s;
     s->runtime_watch.data = s;
     s->root_watch.data = s;
+    s->state_watch.data = s;
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         (void)uv_signal_init(s->loop, &s->signals[i]);
         s->signals[i].data = s;
@@ -413,12 +402,13 @@ int server_open(uv_loop_t *loop, const struct server_opts *opts, struct server *
     s->opts = *opts;
     s->lock_fd = -1;
     s->listen_fd = -1;
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int rc = place_of(opts->id, &s->arena, &s->place, why);
     if (rc == 0) {
         rc = place_make(&s->place, why);
     }
     if (rc == 0) {
-        rc = take_lock(s, why);
+        rc = lock_take(s, why);
     }
     if (rc == 0) {
         sweep_strays(s);
@@ -436,6 +426,7 @@ int server_open(uv_loop_t *loop, const struct server_opts *opts, struct server *
     }
     open_handles(s);
     server_watch_runtime(s);
+    lock_watch(s);
     peer_describe(opts->first_fd, &s->owner_pid, s->owner_tty, sizeof s->owner_tty);
     (void)session_open(s, opts->first_fd, opts->owned);
     *out = s;
@@ -462,9 +453,10 @@ void server_free(struct server *s)
     free_list(&s->except);
     free_list(&s->env_files);
     free_list(&s->can_die);
-    if (s->lock_fd >= 0) {
-        (void)close(s->lock_fd);
+    if (s->spare_fd >= 0) {
+        (void)close(s->spare_fd);
     }
+    /* The lock stays until the process has gone: that is what `down` and the next `up` wait for. */
     arena_fini(&s->arena);
     mem_free(s);
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/numbers.h"
 #include "engine/engine.h"
+#include "engine/gap.h"
 #include "engine/policy.h"
 #include "engine/probe.h"
 #include "io/http.h"
@@ -27,6 +28,9 @@ struct spec_ref {
 
 struct run;
 struct container;
+struct removal;
+struct question;
+struct holder;
 struct notify;
 
 /* One `ready` or `alive` line of a run. */
@@ -66,6 +70,8 @@ struct run {
     bool timed_out;
     bool cannot_start;
     bool fallback;
+    unsigned long log_segment; /* where its log begins: see last_words.c */
+    off_t log_offset;
     char problem[CAUSE_MAX]; /* why it could not start, or was not ready in time */
     pid_t pid;
     struct proc_exit exit;
@@ -103,6 +109,7 @@ struct svc {
     bool again;                  /* after the run's end: start from the beginning */
     bool user_stop;              /* the last stop was asked for (Procfile: does not end the others) */
     bool failed_by_need;
+    bool asleep;                 /* WAITING for what somebody has stopped */
     bool no_deps;                /* its needs count as met for this start */
     bool stop_held;              /* wants down, but its dependents go first */
     bool start_held;             /* restart: not before all of the job have stopped */
@@ -110,6 +117,7 @@ struct svc {
     uv_timer_t timer;
     uint32_t timer_arm;          /* counts arms: a timer event of an older arm is stale */
     unsigned rung;
+    uint64_t backoff_ms;         /* how long the next BACKOFF lasts */
     struct restart_history restarts;
     unsigned restart_count;      /* since it was last started by a person */
     uint32_t last_run;
@@ -130,10 +138,13 @@ struct svc {
     unsigned history_count;
 };
 
+/* No run's number: an adopted run of a service that never ran itself has 0. */
+#define RUN_ANY UINT32_MAX
+
 struct queued {
     struct svc *svc;
     enum svc_event event;
-    uint32_t run;                /* 0: does not belong to a run */
+    uint32_t run;                /* RUN_ANY: does not belong to a run */
     uint32_t arm;                /* 0: not a timer's */
     char cause[CAUSE_MAX];
 };
@@ -153,6 +164,7 @@ struct job {
     bool timed;
     job_fn done;
     void *ctx;
+    char note[CAUSE_MAX];        /* what the reply says beside "done" */
     bool finished;
 };
 
@@ -175,6 +187,12 @@ struct engine {
     struct reaper *reaper;
     struct http *http;           /* shared by all probes */
     struct job *jobs;
+    bool deaf;                   /* the container engine did not answer when it had to */
+    char left[128];              /* see tombstones_left */
+    bool swept;                  /* down: what earlier runs left has been gone through */
+    struct removal *removals;    /* of containers that an earlier server left */
+    struct question *questions;  /* who publishes a port? */
+    struct holder *holders;      /* what the last questions were answered */
     bool down;                   /* everything is being stopped */
     bool down_now;
     uv_timer_t down_timer;
@@ -182,7 +200,7 @@ struct engine {
     char *exit_code_from;
     bool ended_told;
     bool ever_up;
-    uint64_t slept_ns;           /* boot - mono at the last look */
+    struct gap gap;
     uint64_t event_seq;
     struct engine_event *history; /* ring of ENGINE_HISTORY, texts owned */
     size_t history_count;
@@ -244,12 +262,16 @@ void readiness_adopt(struct run *run);
 /* needs.c */
 enum needs_verdict { NEEDS_WAIT, NEEDS_OK, NEEDS_NEVER };
 enum needs_verdict needs_check(const struct svc *svc, char *text, size_t size);
+/* True when it waits, directly or through others, for a service that somebody has stopped. */
+bool needs_sleep(const struct svc *svc);
 bool needs_dependents_rest(const struct svc *svc);
 
 /* jobs.c */
 void jobs_look(struct engine *e);
 void jobs_forget(struct engine *e, const struct svc *svc);
 void jobs_fini(struct engine *e);
+/* What an `up` of that would start; to be freed. NULL: a name is wrong. */
+bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts);
 
 /* container.c */
 void container_begin(struct run *run);          /* asks the engine, then pulls or runs; or falls back */
@@ -258,17 +280,40 @@ void container_plan(struct run *run, struct proc_plan *plan);
 void container_signal(struct run *run, int sig);
 void container_kill(struct run *run);
 void container_on_process_gone(struct run *run); /* its CLI ended: next phase, or is the name free? */
+void container_pulled(struct run *run);          /* the pull ended */
+/* Its run is over: puts what docker said about the end into run->problem. */
+void container_describe_end(struct run *run);
 /* First PASS of readiness: asks the engine whether the port is really the container's. */
 void container_confirm(struct run *run);
 pid_t container_pid(const struct run *run);
 const char *container_name(const struct run *run);
 void container_free(struct run *run);
+
+/* tombstone.c: a file NAME@START in tombstones/ for each container that may exist */
 void container_sweep_tombstones(struct engine *e);
+/* Ends the removals that are under way. */
+void removal_forget(struct engine *e);
+bool tombstone_exists(struct engine *e, const struct svc *svc);
+/* No container of that name is left. */
+void tombstones_forget(struct engine *e, const char *container);
+/* The name of a container that may still be there, valid until the next call, or NULL. */
+const char *tombstones_left(struct engine *e);
+
+/* last_words.c */
+void run_note_words(struct run *run); /* its output begins here */
+void run_last_words(const struct run *run, struct buf *out);
 
 /* conflict.c */
 int conflict_find(struct engine *e, const struct svc *svc, struct engine_conflict *out);
 void conflict_text(const struct engine_conflict *c, char *out, size_t size);
+/* Could the listener be a container's port? Then only its engine knows whose it is. */
+bool conflict_may_be_container(const struct engine_conflict *c);
 int conflict_kill(const struct engine_conflict *c);
+
+/* holder.c */
+/* What the engine last said about who publishes the port: fills container, stack and directory. */
+void holder_fill(const struct engine *e, struct engine_conflict *c);
+void holders_fini(struct engine *e);
 
 /* stamp.c */
 bool stamp_is_fresh(const struct run *run);

@@ -37,6 +37,25 @@ static void on_job_closed(uv_handle_t *handle)
     engine_handle_gone(e);
 }
 
+/* The answer, once; what the job wants may go on. */
+static void job_tell(struct job *job, int code, const char *text)
+{
+    uint64_t took = engine_now_ms(job->engine) - job->began_mono_ms;
+    struct job_row *rows = mem_calloc(job->count, sizeof *rows);
+    for (size_t i = 0; i < job->count; i++) {
+        enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
+        rows[i] = (struct job_row){job->services[i]->name, state, took};
+    }
+    struct job_result result = {
+        .code = code, .text = text, .note = job->note, .rows = rows, .row_count = job->count};
+    job_fn done = job->done;
+    job->done = NULL;
+    if (done != NULL) {
+        done(job->ctx, &result);
+    }
+    mem_free(rows);
+}
+
 static void job_finish(struct job *job, int code, const char *text)
 {
     if (job->finished) {
@@ -47,17 +66,7 @@ static void job_finish(struct job *job, int code, const char *text)
         job->services[i]->start_held = false;
         job->services[i]->stop_held = job->engine->down;
     }
-    uint64_t took = engine_now_ms(job->engine) - job->began_mono_ms;
-    struct job_row *rows = mem_calloc(job->count, sizeof *rows);
-    for (size_t i = 0; i < job->count; i++) {
-        enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
-        rows[i] = (struct job_row){job->services[i]->name, state, took};
-    }
-    struct job_result result = {.code = code, .text = text, .rows = rows, .row_count = job->count};
-    if (job->done != NULL) {
-        job->done(job->ctx, &result);
-    }
-    mem_free(rows);
+    job_tell(job, code, text);
 }
 
 static void job_unlink(struct engine *e, struct job *job)
@@ -88,8 +97,12 @@ static void on_job_timeout(uv_timer_t *timer)
                            svc->answer[0] != '\0' ? svc->answer : svc->cause);
         }
     }
-    job_finish(job, 6, text);
     job->engine->dirty = true;
+    if (job->kind == JOB_RESTART && !job->starting) {
+        job_tell(job, 6, text); /* what it holds back must still be let go */
+        return;
+    }
+    job_finish(job, 6, text);
 }
 
 static void job_time(struct job *job, uint64_t timeout_ms)
@@ -124,6 +137,7 @@ static int svc_came_up(const struct svc *svc, enum job_wait wait)
     case SVC_STARTING:
         return wait == JOB_RUNNING && svc->run != NULL && svc->run->started ? 1 : 0;
     case SVC_WAITING:
+        return svc->want_up && !svc->asleep ? 0 : -1;
     case SVC_BACKOFF:
         return svc->want_up ? 0 : -1;
     case SVC_STOPPING:
@@ -159,7 +173,9 @@ static void look_up(struct job *job)
 static bool all_rest(const struct job *job)
 {
     for (size_t i = 0; i < job->count; i++) {
-        if (!svc_rests(job->services[i])) {
+        const struct svc *svc = job->services[i];
+        bool overtaken = svc->want_up && !job->engine->down; /* a later start or restart wants it again */
+        if (!svc_rests(svc) && !overtaken) {
             return false;
         }
     }
@@ -190,6 +206,27 @@ static void look_restart(struct job *job)
     look_up(job);
 }
 
+/* Also over: removing what an earlier server left. What may remain after all is said. */
+static void look_down(struct job *job)
+{
+    char text[CAUSE_MAX] = "";
+    struct engine *e = job->engine;
+    if (all_rest(job) && e->removals == NULL && !e->swept && !e->deaf && !e->down_now) {
+        e->swept = true;
+        container_sweep_tombstones(e);
+    }
+    if (!all_rest(job) || e->removals != NULL) {
+        return;
+    }
+    const char *left = tombstones_left(e);
+    if (left != NULL) {
+        (void)snprintf(text, sizeof text,
+                       "container %s may still be there: the container engine does not answer; roadie down "
+                       "tries again", left);
+    }
+    job_finish(job, left != NULL ? 1 : 0, text);
+}
+
 void jobs_look(struct engine *e)
 {
     struct job *next = NULL;
@@ -203,9 +240,11 @@ void jobs_look(struct engine *e)
             case JOB_RESTART:
                 look_restart(job);
                 break;
+            case JOB_DOWN:
+                look_down(job);
+                break;
             case JOB_STOP:
             case JOB_KILL:
-            case JOB_DOWN:
                 if (all_rest(job)) {
                     job_finish(job, 0, "");
                 }
@@ -294,16 +333,47 @@ static void want_down(struct svc *svc, bool held)
     }
 }
 
-int engine_stop(struct engine *e, char *const *names, job_fn done, void *ctx, struct fault *why)
+static bool has_need(const struct svc *svc, const struct svc *need)
+{
+    for (size_t i = 0; i < svc->need_count; i++) {
+        if (svc->needs[i].svc == need) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only the named are stopped; that others need them is said, and nothing more. */
+static void note_dependents(struct job *job)
+{
+    struct engine *e = job->engine;
+    for (size_t i = 0; i < e->count; i++) {
+        struct svc *other = e->services[i];
+        for (size_t n = 0; n < job->count && other->want_up && other->run != NULL; n++) {
+            if (has_need(other, job->services[n])) {
+                size_t len = strlen(job->note);
+                (void)snprintf(job->note + len, sizeof job->note - len, "%s%s needs %s and goes on",
+                               len > 0 ? ", " : "", other->name, job->services[n]->name);
+                events_news(e, job->services[n], NEWS_WARN, "stops; %s needs it and goes on",
+                            other->name);
+            }
+        }
+    }
+}
+
+int engine_stop(struct engine *e, char *const *names, uint64_t timeout_ms, job_fn done, void *ctx,
+                struct fault *why)
 {
     struct job *job = NULL;
     int rc = job_open(e, JOB_STOP, names, done, ctx, &job, why);
     if (rc != 0) {
         return rc;
     }
+    job_time(job, timeout_ms);
     for (size_t i = 0; i < job->count; i++) {
         want_down(job->services[i], job->count > 1);
     }
+    note_dependents(job);
     e->dirty = true;
     return 0;
 }
@@ -333,6 +403,26 @@ int engine_kill(struct engine *e, char *const *names, int signal, job_fn done, v
     return 0;
 }
 
+/* What the included need and nobody runs is started first, as `start` does: else they would wait for ever. */
+static void want_needs_up(struct engine *e, const struct spec *spec, bool *include)
+{
+    bool *all = mem_calloc(spec->service_count, sizeof *all);
+    memcpy(all, include, spec->service_count * sizeof *all);
+    graph_close_over_needs(spec, all);
+    for (size_t i = 0; i < e->count; i++) {
+        struct svc *svc = e->services[i];
+        bool need = svc->in_spec && all[svc->index] && !include[svc->index] && !svc->spec->excluded;
+        if (need && !svc->want_up && svc->state != SVC_DONE) {
+            svc->want_up = true;
+            svc->user_stop = false;
+            svc->failed_by_need = false;
+            svc->restarts.count = 0;
+            svc_post(svc, EV_WANT_UP, "needed by a restart");
+        }
+    }
+    mem_free(all);
+}
+
 int engine_restart(struct engine *e, char *const *names, bool dependents, bool stale_only,
                    enum job_wait wait, uint64_t timeout_ms, job_fn done, void *ctx,
                    struct fault *why)
@@ -348,7 +438,9 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
     bool named = names != NULL && names[0] != NULL;
     for (size_t i = 0; i < job->count; i++) {
         const struct svc *svc = job->services[i];
-        include[svc->index] = svc->in_spec && (named || svc->want_up || svc->run != NULL);
+        if (svc->in_spec && (named || svc->want_up || svc->run != NULL)) {
+            include[svc->index] = true;
+        }
     }
     if (dependents) {
         graph_close_over_dependents(spec, include);
@@ -362,6 +454,7 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
         }
     }
     job->count = count;
+    want_needs_up(e, spec, include);
     mem_free(include);
     job->wait = wait;
     job_time(job, timeout_ms);
@@ -377,11 +470,12 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
 static void kill_rest(struct engine *e)
 {
     e->down_now = true;
+    removal_forget(e);
     for (size_t i = 0; i < e->count; i++) {
         struct svc *svc = e->services[i];
         svc->stop_held = false;
         svc->want_up = false;
-        if (svc->run != NULL && svc->state != SVC_KILLING) {
+        if (svc->run != NULL) {
             svc_post(svc, EV_KILL, "killed: the whole stack had to go");
         }
     }
@@ -405,6 +499,7 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
     uint64_t limit = timeout_ms > 0 ? timeout_ms : spec != NULL ? spec->shutdown_timeout_ms : 0;
     bool first = !e->down;
     e->down = true;
+    e->deaf = e->deaf && !first; /* the container engine may be back */
     for (size_t i = 0; i < e->count && first; i++) {
         want_down(e->services[i], true);
     }
@@ -435,9 +530,22 @@ static bool *closure(struct engine *e, const struct engine_up_opts *opts, struct
     return include;
 }
 
+bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts)
+{
+    int rc = 0;
+    struct fault why = {0};
+    bool *include = closure(e, opts, &why, &rc);
+    if (rc != 0) {
+        mem_free(include);
+        include = NULL;
+    }
+    return include;
+}
+
 static bool is_up(const struct svc *svc)
 {
-    return svc->want_up && (svc->run != NULL || svc->state == SVC_WAITING || svc->state == SVC_BACKOFF);
+    return svc->start_held || /* a restart is under way and will start it */
+           (svc->want_up && (svc->run != NULL || svc->state == SVC_WAITING || svc->state == SVC_BACKOFF));
 }
 
 static int check_environment(struct engine *e, const struct svc *svc, struct problems *problems)
@@ -459,7 +567,7 @@ static int check_port(struct engine *e, const struct svc *svc, const struct engi
     if (svc->spec->adopt && out->facts.stack_id[0] == '\0') {
         return 0;
     }
-    if (opts->kill_port && out->pid != 0) {
+    if (opts->kill_port && out->pid != 0 && !conflict_may_be_container(out)) {
         char text[CAUSE_MAX];
         conflict_text(out, text, sizeof text);
         int rc = conflict_kill(out);
@@ -506,6 +614,9 @@ int engine_up(struct engine *e, const struct engine_up_opts *opts, enum job_wait
         job->services[job->count++] = svc;
         if (is_up(svc)) {
             continue;
+        }
+        if (svc->state == SVC_STOPPING || svc->state == SVC_KILLING) {
+            svc->again = true; /* its stop was asked for: that end is no failure */
         }
         svc->want_up = true;
         svc->user_stop = false;

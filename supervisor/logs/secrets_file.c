@@ -256,6 +256,37 @@ int secrets_append(struct secrets_file *f, const char *name, const char *value)
     return code;
 }
 
+static int copy_records(int from, int to)
+{
+    struct stat st;
+    if (fstat(from, &st) < 0) {
+        return -errno;
+    }
+    size_t want = (size_t)st.st_size;
+    char *bytes = mem_calloc(1, want + 1);
+    int64_t got = file_read(from, bytes, want, 0);
+    int64_t put = got > 0 ? file_write(to, bytes, (size_t)got, 0) : got;
+    mem_wipe(bytes, want);
+    mem_free(bytes);
+    return put < 0 ? (int)put : put == got ? 0 : -ENOSPC;
+}
+
+int secrets_remake(struct secrets_file *f, const char *path)
+{
+    struct stat st;
+    if (fstat(f->fd, &st) == 0 && st.st_nlink > 0) {
+        return 0;
+    }
+    int fd = file_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC);
+    if (fd < 0) {
+        return fd;
+    }
+    int rc = copy_records(f->fd, fd);
+    (void)close(f->fd);
+    f->fd = fd;
+    return rc;
+}
+
 void secrets_close(struct secrets_file *f)
 {
     if (f == NULL) {

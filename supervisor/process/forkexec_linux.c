@@ -1,6 +1,7 @@
 /*
  * What this room is for.      vfork with a function for a child (see forkexec.h), on Linux.
  * What it may touch.          libc only; runs in the server and in the shim.
+ * Known limit.                Where vfork is emulated by fork (valgrind, some emulators) a failed exec shows as exit 127.
  * The one invariant.          No signal handler of ours ever runs in the child: all signals are
  * blocked around vfork.
  */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <sys/socket.h>
@@ -51,6 +50,7 @@ struct proc {
 static void on_shim_ended(void *ctx, pid_t pid, int wait_status);
 static void on_socket_event(uv_poll_t *handle, int status, int events);
 static void on_strays_look(uv_timer_t *handle);
+static void on_handle_closed(uv_handle_t *handle);
 
 static void close_fd(int fd)
 {
@@ -104,6 +104,18 @@ static int start_shim(struct proc *p, const char *shim_path, const struct proc_p
     return 0;
 }
 
+/* The loop has no room for it: the closed socket tells the shim to end its tree, and nobody is told. */
+static void abandon(struct proc *p)
+{
+    p->gone = true;
+    reaper_forget(reaper_of(p->timer.loop), p->shim_pid);
+    close_fd(p->socket);
+    if (p->open_handles == 2) {
+        uv_close((uv_handle_t *)&p->poll, on_handle_closed);
+    }
+    uv_close((uv_handle_t *)&p->timer, on_handle_closed);
+}
+
 int proc_open(uv_loop_t *loop, const char *shim_path, const struct proc_plan *plan,
               const struct proc_callbacks *callbacks, void *ctx, struct proc **out,
               struct fault *why)
@@ -130,10 +142,9 @@ int proc_open(uv_loop_t *loop, const char *shim_path, const struct proc_plan *pl
         p->open_handles++;
         status = uv_poll_start(&p->poll, UV_READABLE, on_socket_event);
     }
-    /* A socket of our own that cannot be polled is a bug here or a kernel out of memory: the shims
-     * clean up. */
     if (status != 0) {
-        abort();
+        abandon(p);
+        return fault_set(why, status, "watch the start of %s", plan->name);
     }
     *out = p;
     return 0;

@@ -19,7 +19,7 @@
 #include "process/host.h"
 #include "process/tree.h"
 
-enum { CHILDREN_MAX = 16384, SWEEP_EVERY_MS = 2, SWEEP_SLOW_MS = 100, SWEEP_FAST_PASSES = 50 };
+enum { CHILDREN_MAX = 16384, SWEEP_EVERY_MS = 2, SWEEP_SLOW_MS = 100, SWEEP_FAST_PASSES = 50, SWEEP_PASSES_MAX = 75 };
 
 struct watch {
     pid_t pid;
@@ -213,8 +213,10 @@ static void on_sweep_timer(uv_timer_t *handle)
         (void)uv_timer_stop(handle);
         return;
     }
-    /* What may not be signalled is asked again, slowly, as long as it lives. */
-    if (++r->sweep_passes == SWEEP_FAST_PASSES) {
+    if (++r->sweep_passes >= SWEEP_PASSES_MAX) {
+        (void)uv_timer_stop(handle); /* it may not be signalled, or does not die of KILL: let it be */
+        reaper_tolerate(r);
+    } else if (r->sweep_passes == SWEEP_FAST_PASSES) {
         (void)uv_timer_start(handle, on_sweep_timer, SWEEP_SLOW_MS, SWEEP_SLOW_MS);
     }
 }

@@ -37,6 +37,7 @@ static const struct row rows[] = {
     {"hold-out", fx_hold_out, "MS",
      "exits 0 at once; an orphan in another session holds stdout, ignores TERM, prints late after "
      "MS"},
+    {"untouchable", fx_untouchable, "", "where its file is set-uid root: becomes root for good, so that its user may not signal it; prints its pid; waits"},
     {"exit", fx_exit, "CODE [AFTER_MS]", "exits"},
     {"crash", fx_crash, "SIGNAL [AFTER_MS]", "kills itself by that signal number"},
     {"spin", fx_spin, "MS", "uses MS of CPU time, exits 0"},

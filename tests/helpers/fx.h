@@ -18,6 +18,7 @@ int fx_exit(int argc, char **argv);
 int fx_crash(int argc, char **argv);
 int fx_spin(int argc, char **argv);
 int fx_say(int argc, char **argv);
+int fx_untouchable(int argc, char **argv);
 
 int fx_lines(int argc, char **argv);
 int fx_verify(int argc, char **argv);

@@ -45,7 +45,13 @@ static void on_stopped(void *ctx, int signal)
 static void on_gone(void *ctx, uint64_t cpu_ms)
 {
     struct slot *slot = ctx;
+    pid_t pid = 0;
+    unsigned remaining = proc_remaining(slot->proc, &pid);
     (void)cpu_ms;
+    if (remaining > 0) {
+        (void)printf("remaining %u pid %d\n", remaining, (int)pid);
+        (void)fflush(stdout);
+    }
     slot->proc = NULL;
 }
 

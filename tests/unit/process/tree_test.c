@@ -1,4 +1,4 @@
-/* Stopping and sweeping: groups, trees that hide, storms, lost shims, a server that dies. */
+/* Stopping and sweeping: groups, trees that hide, storms, lost shims. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,9 +14,6 @@
 #include "base/clock.h"
 #include "bench.h"
 #include "process/tree.h"
-
-#define LONE ROADIE_BIN "/lone_server"
-#define ORACLE ROADIE_BIN "/oracle"
 
 static uint64_t since_ms(uint64_t start_ns)
 {
@@ -272,82 +269,6 @@ static void test_a_stopped_shim_still_obeys_kill(void **state)
     bench_close(&b);
 }
 
-struct oracle_result {
-    bool over;
-    int code;
-    char err[2048];
-    char out[256];
-};
-
-static void on_oracle(void *ctx, const struct command_result *result)
-{
-    struct oracle_result *o = ctx;
-    o->over = true;
-    o->code = result->code;
-    (void)snprintf(o->err, sizeof o->err, "%.*s", (int)result->err.len, result->err.ptr);
-    size_t from = result->out.len > 200 ? result->out.len - 200 : 0;
-    (void)snprintf(o->out, sizeof o->out, "%.*s", (int)(result->out.len - from),
-                   result->out.ptr + from);
-}
-
-/* Runs the oracle with these words; it must find nothing. */
-static void oracle(const char *words)
-{
-    struct bench b;
-    struct oracle_result result = {0};
-    char line[1024];
-    char shell[] = "/bin/sh";
-    char flag[] = "-c";
-    (void)snprintf(line, sizeof line, "exec " ORACLE " %s", words);
-    char *argv[] = {shell, flag, line, NULL};
-    struct command_opts opts = {
-        .argv = argv, .envp = environ, .timeout_ms = 50000, .output_max = 1 << 20};
-    bench_open(&b);
-    assert_int_equal(command_start(&b.loop, &opts, on_oracle, &result, NULL, NULL), 0);
-    BENCH_UNTIL(&b, NULL, result.over, 52000);
-    if (result.code != 0) {
-        fail_msg("oracle %s: exit %d: %s", words, result.code, result.err);
-    }
-    print_message("%s", result.out);
-    bench_close(&b);
-}
-
-static void test_nothing_is_left_500_ms_after_the_server_was_killed(void **state)
-{
-    (void)state;
-    oracle("--expect-leak --until-descendants 6 -- " BENCH_FX " tree");
-    oracle("--runs 5 --until-descendants 29 -- " LONE " " BENCH_SHIM " 4 " BENCH_FX " tree");
-}
-
-static void test_nothing_is_left_when_the_server_is_killed_while_it_starts(void **state)
-{
-    (void)state;
-    oracle("--runs 200 --until-descendants 2 --after-random 5000 -- " LONE " " BENCH_SHIM
-           " 4 " BENCH_FX " tree");
-}
-
-static void test_the_farewell_runs_after_the_server_and_removes_the_tombstone(void **state)
-{
-    (void)state;
-    char dir[] = "/tmp/roadie-farewell.XXXXXX";
-    char path[64];
-    char words[512];
-    assert_non_null(mkdtemp(dir));
-    (void)snprintf(path, sizeof path, "%s/tomb", dir);
-    FILE *tomb = fopen(path, "w");
-    assert_non_null(tomb);
-    (void)fclose(tomb);
-    (void)snprintf(words, sizeof words,
-                   "--until-descendants 3 -- " LONE " " BENCH_SHIM
-                   " 1 --farewell %s/said %s " BENCH_FX " ignore-term",
-                   dir, path);
-    oracle(words);
-    assert_int_equal(access(path, F_OK), -1);
-    (void)snprintf(path, sizeof path, "%s/said", dir);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(dir), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,9 +286,6 @@ int main(void)
         cmocka_unit_test(test_cpu_time_of_all_is_told),
         cmocka_unit_test(test_a_killed_shim_takes_its_tree_along_and_nobody_else),
         cmocka_unit_test(test_a_stopped_shim_still_obeys_kill),
-        cmocka_unit_test(test_nothing_is_left_500_ms_after_the_server_was_killed),
-        cmocka_unit_test(test_nothing_is_left_when_the_server_is_killed_while_it_starts),
-        cmocka_unit_test(test_the_farewell_runs_after_the_server_and_removes_the_tombstone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
