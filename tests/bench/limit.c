@@ -3,7 +3,7 @@
  * the file named first; vfork + exec, one poll loop, a 12-byte prefix a line, everything to stdout. With -r it
  * copies raw bytes instead. TERM: TERM to all, wait, end. With -w it starts a command again when it ends.
  */
-#define _DEFAULT_SOURCE /* vfork */
+#define _GNU_SOURCE /* vfork, ppoll */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,8 +29,7 @@ struct child {
 static struct child children[MAX_CHILDREN];
 static size_t count;
 static volatile sig_atomic_t stop_asked;
-
-extern char **environ;
+static sigset_t usual; /* TERM is blocked but during the wait: one that came just before it is not lost */
 
 static void on_term(int sig)
 {
@@ -51,6 +50,7 @@ static void start(struct child *c)
         (void)setpgid(0, 0);
         (void)dup2(pair[1], 1);
         (void)dup2(pair[1], 2);
+        (void)sigprocmask(SIG_SETMASK, &usual, NULL);
         (void)execve(c->words[0], c->words, environ);
         _exit(127);
     }
@@ -135,6 +135,10 @@ int main(int argc, char **argv)
     load(argv[at]);
     struct sigaction action = {.sa_handler = on_term};
     (void)sigaction(SIGTERM, &action, NULL);
+    sigset_t term;
+    (void)sigemptyset(&term);
+    (void)sigaddset(&term, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &term, &usual);
     for (size_t i = 0; i < count; i++) {
         start(&children[i]);
     }
@@ -152,7 +156,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < count; i++) {
             polls[i] = (struct pollfd){.fd = children[i].fd, .events = POLLIN};
         }
-        if (poll(polls, count, -1) < 0) {
+        if (ppoll(polls, count, NULL, &usual) < 0) {
             continue;
         }
         for (size_t i = 0; i < count; i++) {
