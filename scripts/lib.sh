@@ -97,6 +97,13 @@ need_build() {
     need_library ncursesw libncurses-dev ncurses "$why"
 }
 
+# What roadie needs while it runs, beside the libraries it was built with.
+need_runtime() {
+    if [ "$INSTALLER" = apt ] && [ ! -e /etc/ssl/certs/ca-certificates.crt ]; then
+        need ca-certificates - "to verify certificates (Neon, https)"
+    fi
+}
+
 # Installs what the need_ functions noted. Says first what and why, and the command.
 install_needed() {
     [ -n "$NEEDED" ] || return 0

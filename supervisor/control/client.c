@@ -271,12 +271,27 @@ static int spawn_server(const struct place *place, const struct boot_opts *opts,
     return 0;
 }
 
+/* A server on its way out: waits until it has gone. True when there is none any more. */
+static bool outlive(const struct place *place, struct client *c)
+{
+    json_t *message = NULL;
+    if (!json_is_true(json_object_get(c->hello, "stopping"))) {
+        return false;
+    }
+    while (next_until(c, &message, 0, NULL) == 1) {
+        json_decref(message);
+    }
+    client_close(c);
+    client_wait_end(place);
+    return true;
+}
+
 int client_boot(const struct place *place, const struct boot_opts *opts, struct client **out,
                 bool *started, struct fault *why)
 {
     *started = false;
     int rc = client_connect(place, out, why);
-    if (rc != -ESRCH) {
+    if (rc != -ESRCH && (rc != 0 || !outlive(place, *out))) {
         return rc;
     }
     rc = place_make(place, why);

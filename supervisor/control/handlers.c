@@ -69,7 +69,7 @@ static uint64_t milliseconds(const json_t *request, const char *key)
 
 /* ---- pending replies ---- */
 
-static struct pending *pending_new(struct session *session, json_int_t id)
+struct pending *pending_new(struct session *session, json_int_t id)
 {
     struct pending *p = mem_calloc(1, sizeof *p);
     p->server = session->server;
@@ -80,7 +80,7 @@ static struct pending *pending_new(struct session *session, json_int_t id)
     return p;
 }
 
-static void pending_drop(struct pending *p)
+void pending_drop(struct pending *p)
 {
     for (struct pending **at = &p->server->pendings; *at != NULL; at = &(*at)->next) {
         if (*at == p) {
@@ -107,6 +107,9 @@ static void on_job_done(void *ctx, const struct job_result *result)
         json_t *body = json_pack("{s:o}", "services", reply_rows(result));
         if (result->code != 0) {
             (void)json_object_set_new(body, "error", reply_error(result->text, NULL));
+        }
+        if (result->note[0] != '\0') {
+            (void)json_object_set_new(body, "note", json_string(result->note));
         }
         finish(p->session, p->id, result->code, body);
     }
@@ -233,8 +236,7 @@ static void finish_up_error(struct session *session, json_int_t id, int rc, stru
         (void)snprintf(text, sizeof text, "port %u of service %s is taken",
                        (unsigned)conflicts[0].listener.port, conflicts[0].service);
         finish(session, id, EXIT_CONFLICT,
-               json_pack("{s:o, s:o}", "error",
-                         reply_error(text, "roadie up --kill-port ends the process that holds it"),
+               json_pack("{s:o, s:o}", "error", reply_error(text, reply_conflict_hint(&conflicts[0])),
                          "conflicts", list));
     } else if (problems->count > 0) {
         json_t *list = reply_problems(problems);
@@ -258,9 +260,22 @@ static json_t *starting_names(struct engine *e)
     return names;
 }
 
-static void do_up(struct session *session, const json_t *request, enum job_wait wait)
+/* What starts something meets a server that is on its way out. */
+static bool is_stopping(struct session *session, const json_t *request)
+{
+    if (session->server->stopping) {
+        finish_error(session, request_id(request), EXIT_FAILED, "the stack is being stopped",
+                     "try again when it is down");
+    }
+    return session->server->stopping;
+}
+
+void handle_up(struct session *session, const json_t *request, enum job_wait wait, bool asked)
 {
     struct server *s = session->server;
+    if (is_stopping(session, request)) {
+        return;
+    }
     struct arena arena = {0};
     struct problems problems = {0};
     struct fault why = {0};
@@ -284,6 +299,11 @@ static void do_up(struct session *session, const json_t *request, enum job_wait 
         .kill_port = flag(request, "kill_port"),
         .exit_code_from = json_string_value(json_object_get(request, "exit_code_from")),
     };
+    if (!asked && up_ask_holders(session, request, wait, &opts)) {
+        selection_revert(s, &mark);
+        arena_fini(&arena);
+        return;
+    }
     bool later = wait != JOB_ACCEPTED;
     struct pending *p = later ? pending_new(session, id) : NULL;
     int rc = engine_up(s->engine, &opts, wait, milliseconds(request, "timeout_ms"),
@@ -307,12 +327,12 @@ static void do_up(struct session *session, const json_t *request, enum job_wait 
 
 static void op_up(struct session *session, const json_t *request)
 {
-    do_up(session, request, flag(request, "wait") ? JOB_READY : JOB_ACCEPTED);
+    handle_up(session, request, flag(request, "wait") ? JOB_READY : JOB_ACCEPTED, false);
 }
 
 static void op_start(struct session *session, const json_t *request)
 {
-    do_up(session, request, flag(request, "wait") ? JOB_READY : JOB_RUNNING);
+    handle_up(session, request, flag(request, "wait") ? JOB_READY : JOB_RUNNING, false);
 }
 
 /* ---- stop, restart, kill, down ---- */
@@ -335,7 +355,8 @@ static void op_stop(struct session *session, const json_t *request)
     struct arena arena = {0};
     struct fault why = {0};
     struct pending *p = pending_new(session, request_id(request));
-    if (engine_stop(session->server->engine, texts(request, "names", &arena), on_job_done, p, &why) != 0) {
+    if (engine_stop(session->server->engine, texts(request, "names", &arena),
+                    milliseconds(request, "timeout_ms"), on_job_done, p, &why) != 0) {
         finish_fault(session, p->id, EXIT_USAGE, &why);
         pending_drop(p);
     }
@@ -359,7 +380,7 @@ static char **stale_names(struct engine *e, struct arena *arena)
 static void op_restart(struct session *session, const json_t *request)
 {
     struct server *s = session->server;
-    if (!has_stack(session, request)) {
+    if (is_stopping(session, request) || !has_stack(session, request)) {
         return;
     }
     struct arena arena = {0};
@@ -460,7 +481,7 @@ static long find_named(struct session *session, const json_t *request)
         char hint[128];
         const char *nearest =
             name == NULL || engine_spec(e) == NULL ? NULL : spec_nearest(engine_spec(e), name);
-        (void)snprintf(text, sizeof text, "no service \"%s\"", name == NULL ? "" : name);
+        (void)snprintf(text, sizeof text, "there is no service \"%s\"", name == NULL ? "" : name);
         (void)snprintf(hint, sizeof hint, "did you mean \"%s\"?", nearest == NULL ? "" : nearest);
         finish_error(session, request_id(request), EXIT_USAGE, text, nearest == NULL ? NULL : hint);
     }
@@ -538,6 +559,15 @@ static void op_detach(struct session *session, const json_t *request)
     finish(session, request_id(request), EXIT_DONE, json_object());
 }
 
+static void op_terminal(struct session *session, const json_t *request)
+{
+    if (terminal_lend(session, json_object_get(request, "state")) != 0) {
+        finish_error(session, request_id(request), EXIT_USAGE, "that is no state of a terminal", NULL);
+        return;
+    }
+    finish(session, request_id(request), EXIT_DONE, json_object());
+}
+
 static const struct operation {
     const char *name;
     void (*handle)(struct session *session, const json_t *request);
@@ -546,12 +576,15 @@ static const struct operation {
     {"restart", op_restart}, {"kill", op_kill},         {"down", op_down},
     {"ps", op_ps},         {"subscribe", op_subscribe}, {"why", op_why},
     {"env", op_env},       {"timeline", op_timeline},   {"port", op_port},
-    {"detach", op_detach},
+    {"detach", op_detach}, {"terminal", op_terminal},
 };
 
 void handle_request(struct session *session, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "op"));
+    if (session->server->finished) {
+        return; /* the last words are on their way */
+    }
     const struct operation *op = name == NULL ? NULL : TABLE_FIND(operations, span_of(name));
     if (op == NULL) {
         finish_error(session, request_id(request), EXIT_USAGE, "the server does not know this request",

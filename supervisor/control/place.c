@@ -29,13 +29,14 @@ static int state_home(struct arena *arena, const char **out, struct fault *why)
     return 0;
 }
 
-/* XDG_RUNTIME_DIR when it is the user's own and private, else a private directory under /tmp. */
+/* XDG_RUNTIME_DIR when it is the user's own and nobody else can write there (what we make in it is private
+ * in any case), else a private directory under /tmp. */
 static const char *runtime_home(struct arena *arena)
 {
     const char *xdg = getenv("XDG_RUNTIME_DIR");
     struct stat st;
     if (xdg != NULL && xdg[0] == '/' && stat(xdg, &st) == 0 && S_ISDIR(st.st_mode) &&
-        st.st_uid == getuid() && (st.st_mode & 077) == 0) {
+        st.st_uid == getuid() && (st.st_mode & 022) == 0) {
         return arena_printf(arena, "%s/roadie", xdg);
     }
     return arena_printf(arena, "/tmp/roadie-%u", (unsigned)getuid());

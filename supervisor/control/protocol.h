@@ -6,7 +6,7 @@
  * is at most MESSAGE_MAX_TO_SERVER or MESSAGE_MAX_TO_CLIENT; anything else closes the connection.
  *
  * The server speaks first: {"hello":{"protocol":1,"version":TEXT,"stack":ID,"pid":N,"root":DIR,"name":NAME,
- *   "file":FILE,"logs":DIR,"secrets":FILE,"owner":{"pid":N,"tty":TEXT}|null,"you_own":bool}}
+ *   "file":FILE,"logs":DIR,"secrets":FILE,"stopping":bool,"owner":{"pid":N,"tty":TEXT}|null,"you_own":bool}}
  * A client that knows another protocol number says so to its user and leaves.
  *
  * Requests: {"id":N,"op":OP,…}. Each gets any number of {"id":N,"progress":{…}} and exactly one

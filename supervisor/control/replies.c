@@ -134,21 +134,36 @@ json_t *reply_error(const char *message, const char *hint)
     return problem(&p);
 }
 
-static json_t *owner_of(pid_t pid, const struct process_facts *facts)
+/* A container's owner is the container: the process is only its engine's helper, and often not visible. */
+static json_t *owner_of(const struct engine_conflict *conflict)
 {
-    if (pid == 0) {
+    const struct process_facts *facts = &conflict->facts;
+    bool contained = conflict->container[0] != '\0';
+    if (conflict->pid == 0 && !contained) {
         return json_null();
     }
-    return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "pid", (int)pid, "command", facts->command,
-                     "user", facts->user, "since", time_or_null(facts->started_wall_ns), "directory",
-                     text_or_null(facts->directory), "stack", text_or_null(facts->stack_id));
+    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "pid",
+                     conflict->pid == 0 || contained ? json_null() : json_integer(conflict->pid), "command",
+                     contained ? "" : facts->command, "user", contained ? "" : facts->user, "since",
+                     contained ? json_null() : time_or_null(facts->started_wall_ns), "directory",
+                     text_or_null(facts->directory), "stack", text_or_null(facts->stack_id), "container",
+                     text_or_null(contained ? conflict->container : NULL));
+}
+
+const char *reply_conflict_hint(const struct engine_conflict *conflict)
+{
+    if (conflict->container[0] == '\0') {
+        return "roadie up --kill-port ends the process that holds it";
+    }
+    return conflict->facts.stack_id[0] != '\0' ? "roadie down in that directory frees it"
+                                               : "docker stop frees it; adopt = yes uses it";
 }
 
 json_t *reply_conflict(const struct engine_conflict *conflict)
 {
     return json_pack("{s:i, s:s, s:s, s:o}", "port", (int)conflict->listener.port, "service",
                      conflict->service, "address", conflict->listener.address, "owner",
-                     owner_of(conflict->pid, &conflict->facts));
+                     owner_of(conflict));
 }
 
 json_t *reply_event(const struct engine_event *event)
@@ -184,18 +199,17 @@ json_t *reply_ports(struct engine *e)
             continue;
         }
         struct listener found[LISTENERS_MAX];
-        struct process_facts facts = {0};
-        pid_t pid = 0;
+        struct engine_conflict holder = {0};
         int count = listeners_find(snap.port, found, LISTENERS_MAX);
-        for (int l = 0; l < count && pid == 0; l++) {
-            pid = listener_owner(&found[l]);
+        for (int l = 0; l < count && holder.pid == 0; l++) {
+            holder.pid = listener_owner(&found[l]);
         }
-        if (pid != 0 && process_facts(pid, &facts) != 0) {
-            pid = 0;
+        if (holder.pid != 0 && process_facts(holder.pid, &holder.facts) != 0) {
+            holder.pid = 0;
         }
         (void)json_array_append_new(
             ports, json_pack("{s:i, s:s, s:b, s:o}", "port", (int)snap.port, "service", snap.name,
-                             "listening", count > 0, "owner", owner_of(pid, &facts)));
+                             "listening", count > 0, "owner", owner_of(&holder)));
     }
     return ports;
 }

@@ -20,7 +20,7 @@
 #include "control/peer.h"
 #include "process/reaper.h"
 
-enum { PROGRESS_MS = 1000, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, ACCEPTS_MAX = 64 };
+enum { PROGRESS_MS = 1000, PROGRESS_SOON_MS = 50, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, ACCEPTS_MAX = 64 };
 
 /* What a server and its shims that were all killed at once have left: recognised by its environment, while
  * the lock says that no other server lives. */
@@ -143,16 +143,26 @@ void server_watch_runtime(struct server *s)
     (void)uv_fs_event_start(&s->runtime_watch, on_runtime_changed, s->place.runtime, 0);
 }
 
+static void on_root_quiet(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    const struct spec *spec = engine_spec(s->engine);
+    struct stat st;
+    if (!s->stopping && spec != NULL && stat(spec->root, &st) != 0) {
+        server_stop(s, 1, "the directory of the stack has vanished", 0, false);
+    }
+}
+
+/* The end of a directory that is somebody's working directory (ours, a service's) is no event of its own:
+ * what is seen is the end of its last entry, an instant before. So the look comes when it has been quiet. */
 static void on_root_changed(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     struct server *s = handle->data;
-    const struct spec *spec = engine_spec(s->engine);
-    struct stat st;
     (void)name;
-    (void)events;
     (void)status;
-    if (!s->stopping && spec != NULL && stat(spec->root, &st) != 0) {
-        server_stop(s, 1, "the directory of the stack has vanished", 0, false);
+    if (!s->finished && (events & UV_RENAME) != 0) {
+        (void)uv_timer_start(&s->root_timer, on_root_quiet, ROOT_QUIET_MS, 0);
+        uv_unref((uv_handle_t *)&s->root_timer);
     }
 }
 
@@ -168,14 +178,20 @@ void server_watch_root(struct server *s)
 
 /* ---- what the engine says ---- */
 
+static void on_progress(uv_timer_t *timer)
+{
+    server_tell_progress(timer->data);
+}
+
 static void on_event(void *ctx, const struct engine_event *event)
 {
     struct server *s = ctx;
     json_t *message = reply_event(event);
     server_broadcast(s, message);
     json_decref(message);
-    if (s->stopping) {
-        server_tell_progress(s);
+    /* Soon, not at once: a look walks every tree, and most stops are over before it. */
+    if (s->stopping && !s->finished && uv_timer_get_due_in(&s->progress_timer) > PROGRESS_SOON_MS) {
+        (void)uv_timer_start(&s->progress_timer, on_progress, PROGRESS_SOON_MS, PROGRESS_MS);
     }
 }
 
@@ -236,11 +252,6 @@ void server_tell_progress(struct server *s)
     }
 }
 
-static void on_progress(uv_timer_t *timer)
-{
-    server_tell_progress(timer->data);
-}
-
 static void on_engine_closed(void *ctx)
 {
     struct server *s = ctx;
@@ -248,9 +259,7 @@ static void on_engine_closed(void *ctx)
     json_t *end = json_pack("{s:i, s:s, s:i, s:s}", "v", 1, "event", "end", "code", s->end_code, "text",
                             s->end_text);
     for (struct session *session = s->sessions; session != NULL; session = session->next) {
-        if (session->subscribed) {
-            session_send(session, end);
-        }
+        session_send(session, end); /* also to one whose subscription is still on its way */
     }
     json_decref(end);
     server_close_all(s);
@@ -338,6 +347,7 @@ void server_close_all(struct server *s)
     uv_close((uv_handle_t *)&s->runtime_watch, NULL);
     uv_close((uv_handle_t *)&s->root_watch, NULL);
     uv_close((uv_handle_t *)&s->state_watch, NULL);
+    uv_close((uv_handle_t *)&s->root_timer, NULL);
     for (size_t i = 0; i < COUNT_OF(s->signals); i++) {
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     }
@@ -370,6 +380,8 @@ static void open_handles(struct server *s)
     (void)uv_fs_event_init(s->loop, &s->runtime_watch);
     (void)uv_fs_event_init(s->loop, &s->root_watch);
     (void)uv_fs_event_init(s->loop, &s->state_watch);
+    (void)uv_timer_init(s->loop, &s->root_timer);
+    s->root_timer.data = s;
     s->progress_timer.data = s;
     s->runtime_watch.data = s;
     s->root_watch.data = s;
@@ -441,12 +453,10 @@ void server_free(struct server *s)
     free_list(&s->except);
     free_list(&s->env_files);
     free_list(&s->can_die);
-    if (s->lock_fd >= 0) {
-        (void)close(s->lock_fd);
-    }
     if (s->spare_fd >= 0) {
         (void)close(s->spare_fd);
     }
+    /* The lock stays until the process has gone: that is what `down` and the next `up` wait for. */
     arena_fini(&s->arena);
     mem_free(s);
 }

@@ -16,9 +16,11 @@
 #define ROADIE_VERSION "0" /* CMake sets it */
 #endif
 
-enum { SESSIONS_MAX = 128, EVENT_QUEUE_MAX = 1024 * 1024, REPLY_QUEUE_MAX = 64 * 1024 * 1024 };
+enum { SESSIONS_MAX = 128, EVENT_QUEUE_MAX = 1024 * 1024, REPLY_QUEUE_MAX = 64 * 1024 * 1024,
+       ROOT_QUIET_MS = 200 };
 
 struct server;
+struct terminal_loan;
 
 struct session {
     struct session *next;
@@ -30,6 +32,7 @@ struct session {
     bool subscribed;
     bool spoke;            /* a whole message came */
     bool closing;
+    struct terminal_loan *terminal; /* what to give back when the client goes; or NULL */
     uint64_t skipped;      /* events not sent because it does not read */
 };
 
@@ -75,6 +78,7 @@ struct server {
     uv_fs_event_t runtime_watch;
     uv_fs_event_t root_watch;
     uv_fs_event_t state_watch;
+    uv_timer_t root_timer;
     uv_timer_t progress_timer;
     uv_signal_t signals[3];
     struct session *sessions;
@@ -136,6 +140,20 @@ void handle_request(struct session *session, const json_t *request);
 /* Reads the definition with the selection that holds. 0, or a code of INTERFACE §2 with *error to send. */
 int server_load(struct server *s, char *const *names, json_t **error);
 void pending_session_gone(struct session *session);
+/* A reply that comes later: its session may be gone by then. */
+struct pending *pending_new(struct session *session, json_int_t id);
+void pending_drop(struct pending *p);
+
+/* handlers.c: `up` or `start`; asked: the container engine has been asked who holds ports. */
+void handle_up(struct session *session, const json_t *request, enum job_wait wait, bool asked);
+/* up_ask.c: true when the engine must be asked first; handle_up is called again then. */
+bool up_ask_holders(struct session *session, const json_t *request, enum job_wait wait,
+                    const struct engine_up_opts *opts);
+
+/* terminal.c: what the client's terminal was before it read keys. -EINVAL: not a state of a terminal. */
+int terminal_lend(struct session *session, const json_t *state) ATTR_MUST_CHECK;
+/* The client has gone: if the terminal still stands as the client left it, it gets its modes back. */
+void terminal_return(struct session *session);
 
 /* replies.c: JSON of what the engine says; new references */
 json_t *reply_services(struct engine *e, bool with_usage);
@@ -143,6 +161,8 @@ json_t *reply_rows(const struct job_result *result);
 json_t *reply_problems(const struct problems *problems);
 json_t *reply_error(const char *message, const char *hint);
 json_t *reply_conflict(const struct engine_conflict *conflict);
+/* What to do about it. */
+const char *reply_conflict_hint(const struct engine_conflict *conflict);
 json_t *reply_event(const struct engine_event *event);
 json_t *reply_ports(struct engine *e);
 json_t *reply_timeline(struct engine *e);

@@ -95,6 +95,7 @@ void session_close(struct session *session)
     struct server *s = session->server;
     session->closing = true;
     pending_session_gone(session);
+    terminal_return(session);
     uv_close((uv_handle_t *)&session->pipe, on_closed);
     if (session->owner) {
         session->owner = false;
@@ -160,16 +161,35 @@ static json_t *owner_json(const struct server *s)
     return json_null();
 }
 
+static json_t *texts_json(const struct text_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        (void)json_array_append_new(array, json_string(list->items[i]));
+    }
+    return array;
+}
+
+/* What holds until `down`: commands that read the definition by themselves read it with this. */
+static json_t *selection_json(const struct server *s)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:s}", "profiles", texts_json(&s->profiles), "with",
+                     texts_json(&s->with), "except", texts_json(&s->except), "env_files",
+                     texts_json(&s->env_files), "can_die", texts_json(&s->can_die), "lan", (int)s->lan,
+                     "lan_address", s->lan_address);
+}
+
 static void greet(struct session *session)
 {
     struct server *s = session->server;
     const struct spec *spec = engine_spec(s->engine);
     json_t *hello = json_pack(
-        "{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "protocol", PROTOCOL_VERSION,
+        "{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o}", "protocol", PROTOCOL_VERSION,
         "version", ROADIE_VERSION, "stack", s->place.id, "pid", (int)uv_os_getpid(), "root",
         spec == NULL ? "" : spec->root, "name", spec == NULL ? "" : spec->name, "file",
-        spec == NULL ? "" : spec->file, "logs", s->place.logs, "secrets", s->place.secrets, "you_own",
-        (int)session->owner, "owner", owner_json(s));
+        spec == NULL ? "" : spec->file, "logs", s->place.logs, "secrets", s->place.secrets, "stopping",
+        (int)s->stopping, "you_own", (int)session->owner, "owner", owner_json(s));
+    (void)json_object_set_new(hello, "selection", selection_json(s));
     json_t *message = json_pack("{s:o}", "hello", hello);
     session_send(session, message);
     json_decref(message);

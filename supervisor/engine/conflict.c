@@ -17,9 +17,13 @@ static bool is_engine_proxy(const struct process_facts *facts)
     return strstr(facts->command, "docker-proxy") != NULL || strstr(facts->command, "rootlessport") != NULL;
 }
 
+bool conflict_may_be_container(const struct engine_conflict *c)
+{
+    return c->pid == 0 || is_engine_proxy(&c->facts);
+}
+
 int conflict_find(struct engine *e, const struct svc *svc, struct engine_conflict *out)
 {
-    (void)e;
     if (svc->spec->port == 0 || svc->spec->port_export_only) {
         return 0;
     }
@@ -34,6 +38,9 @@ int conflict_find(struct engine *e, const struct svc *svc, struct engine_conflic
         if (out->pid != 0) {
             (void)process_facts(out->pid, &out->facts);
         }
+        if (conflict_may_be_container(out)) {
+            holder_fill(e, out);
+        }
         return 1;
     }
     return 0;
@@ -44,6 +51,15 @@ void conflict_text(const struct engine_conflict *c, char *out, size_t size)
     char where[64];
     (void)snprintf(where, sizeof where, c->listener.v6 ? "[%s]:%u" : "%s:%u", c->listener.address,
                    (unsigned)c->listener.port);
+    if (c->container[0] != '\0') {
+        int len = snprintf(out, size, "port %u is taken (%s) by container %s", (unsigned)c->listener.port,
+                           where, c->container);
+        if (len > 0 && (size_t)len < size && c->facts.stack_id[0] != '\0') {
+            (void)snprintf(out + len, size - (size_t)len, " of stack %s in %s", c->facts.stack_id,
+                           c->facts.directory);
+        }
+        return;
+    }
     if (c->pid == 0) {
         (void)snprintf(out, size, "port %u is taken (%s, owner not visible: user id %u)",
                        (unsigned)c->listener.port, where, (unsigned)c->listener.uid);

@@ -1,7 +1,8 @@
-/* Docker's words: the command line of a container, its environment, and what its errors mean. */
+/* Docker's words: the command line of a container and its environment. */
 #include "engine/container.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,14 @@ static void add(struct words *w, const char *word)
     w->items[w->count++] = word == NULL ? NULL : arena_strdup(w->arena, word);
 }
 
-/* What the docker client itself reads: its own value must stay, so the container's goes on the command line
- * (none of these names can be a secret's). */
+/* What the docker client itself reads: its own value must stay, so the container's goes into a file (none of
+ * these names can be a secret's). */
 static bool client_needs(const char *name)
 {
-    static const char *const names[] = {"PATH",           "HOME",           "DOCKER_HOST",
-                                        "DOCKER_CONFIG",  "DOCKER_CONTEXT", "DOCKER_CERT_PATH",
-                                        "DOCKER_TLS_VERIFY"};
+    static const char *const names[] = {
+        "PATH",        "HOME",           "TMPDIR",        "XDG_RUNTIME_DIR",    "XDG_CONFIG_HOME",
+        "LD_PRELOAD",  "LD_LIBRARY_PATH", "DOCKER_HOST",  "DOCKER_CONFIG",      "DOCKER_CONTEXT",
+        "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION", "DOCKER_DEFAULT_PLATFORM"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (strcmp(names[i], name) == 0) {
             return true;
@@ -36,18 +38,57 @@ static bool client_needs(const char *name)
     return false;
 }
 
-static void add_volume(struct words *w, const struct run *run, const char *volume)
+/* --env-file for what the client must not see; its lines are taken verbatim. */
+static int write_env_file(struct container *c, struct fault *why)
 {
-    add(w, "--volume");
-    if (volume[0] == '.') {
-        add(w, arena_printf(w->arena, "%s/%s", run->ref->spec->root, volume));
-    } else {
-        add(w, volume);
+    struct run *run = c->run;
+    struct buf lines = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < run->env.count; i++) {
+        const struct env_var *var = &run->env.items[i];
+        if (!client_needs(var->name)) {
+            continue;
+        }
+        if (strpbrk(var->value, "\r\n") != NULL) {
+            rc = fault_set(why, -EINVAL, "%s: a value with a line break cannot be given to a container",
+                           var->name);
+        }
+        (void)buf_printf(&lines, "%s=%s\n", var->name, var->value);
+    }
+    if (rc == 0 && lines.len > 0) {
+        c->env_file = arena_printf(&run->arena, "%s/%s.env", run->svc->engine->opts.state_dir, c->name);
+        (void)unlink(c->env_file);
+        int fd = open(c->env_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        bool written = fd >= 0 && write(fd, lines.ptr, lines.len) == (ssize_t)lines.len;
+        rc = written ? 0 : fault_set(why, errno != 0 ? -errno : -EIO, "write %s", c->env_file);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
+    buf_fini(&lines);
+    return rc;
+}
+
+static void add_environment(struct words *w, const struct container *c)
+{
+    const struct run *run = c->run;
+    if (c->env_file != NULL) {
+        add(w, "--env-file");
+        add(w, c->env_file);
+    }
+    for (size_t i = 0; i < run->env.count; i++) {
+        if (!client_needs(run->env.items[i].name)) {
+            add(w, "--env");
+            add(w, run->env.items[i].name);
+        }
     }
 }
 
-char **container_argv(struct container *c)
+char **container_argv(struct container *c, struct fault *why)
 {
+    if (write_env_file(c, why) != 0) {
+        return NULL;
+    }
     struct run *run = c->run;
     const struct spec_service *spec = run->spec;
     struct words w = {.arena = &run->arena};
@@ -59,20 +100,20 @@ char **container_argv(struct container *c)
     add(&w, "--label");
     add(&w, arena_printf(w.arena, "dev.roadie.stack=%s", run->ref->spec->id));
     add(&w, "--label");
+    add(&w, c->label);
+    add(&w, "--label");
     add(&w, arena_printf(w.arena, "dev.roadie.service=%s", run->svc->name));
+    add(&w, "--label");
+    add(&w, arena_printf(w.arena, "dev.roadie.root=%s", run->ref->spec->root));
     if (spec->port != 0) {
         uint16_t inner = spec->container_port != 0 ? spec->container_port : spec->port;
         add(&w, "--publish");
         add(&w, arena_printf(w.arena, "127.0.0.1:%u:%u", (unsigned)spec->port, (unsigned)inner));
     }
-    for (size_t i = 0; i < run->env.count; i++) {
-        const struct env_var *var = &run->env.items[i];
-        add(&w, "--env");
-        add(&w, client_needs(var->name) ? arena_printf(w.arena, "%s=%s", var->name, var->value)
-                                        : var->name);
-    }
+    add_environment(&w, c);
     for (size_t i = 0; spec->volumes[i] != NULL; i++) {
-        add_volume(&w, run, spec->volumes[i]);
+        add(&w, "--volume");
+        add(&w, spec->volumes[i]);
     }
     for (size_t i = 0; spec->container_options[i] != NULL; i++) {
         add(&w, spec->container_options[i]);
@@ -119,83 +160,31 @@ void container_plan(struct run *run, struct proc_plan *plan)
     if (c->phase != CONTAINER_RUNNING) {
         return;
     }
-    struct words w = {.arena = &run->arena};
-    add(&w, "docker");
-    add(&w, "rm");
-    add(&w, "-f");
-    add(&w, c->name);
-    add(&w, NULL);
-    plan->farewell = w.items;
+    plan->farewell = container_removal(&run->arena, c->name, c->label);
     plan->farewell_envp = e->opts.environ;
     plan->tombstone = c->tombstone;
 }
 
-static const char *environ_value(char *const *environ, const char *name)
+char *container_stack_label(struct arena *arena, const char *stack_id)
 {
-    size_t len = strlen(name);
-    for (size_t i = 0; environ[i] != NULL; i++) {
-        if (strncmp(environ[i], name, len) == 0 && environ[i][len] == '=') {
-            return environ[i] + len + 1;
-        }
-    }
-    return NULL;
+    return arena_printf(arena, "dev.roadie.stack=%s", stack_id);
 }
 
-bool container_is_remote(char *const *environ, char *text, size_t size)
+char *container_start_label(struct arena *arena, const char *start)
 {
-    const char *host = environ_value(environ, "DOCKER_HOST");
-    if (host == NULL || host[0] == '\0' || strncmp(host, "unix://", 7) == 0 || host[0] == '/') {
-        return false;
-    }
-    (void)snprintf(text, size,
-                   "DOCKER_HOST names an engine on another machine: its ports would not be on this one; "
-                   "unset DOCKER_HOST");
-    return true;
+    return arena_printf(arena, "dev.roadie.start=%s", start);
 }
 
-bool container_says(const struct command_result *result, const char *text)
+/* Two questions in one command, so that a shim can ask them after the server's death. */
+char **container_removal(struct arena *arena, const char *name, const char *label)
 {
-    return (result->err.ptr != NULL && strstr(result->err.ptr, text) != NULL) ||
-           (result->out.ptr != NULL && strstr(result->out.ptr, text) != NULL);
-}
-
-void container_explain(const struct command_result *result, const char *doing, char *text, size_t size)
-{
-    static const struct {
-        const char *says;
-        const char *means;
-    } known[] = {
-        {"permission denied", "this user may not talk to the docker engine: sudo usermod -aG docker "
-                              "$USER, then log in again"},
-        {"Cannot connect to the Docker daemon", "no container engine answers: start it (sudo systemctl "
-                                                "start docker, or open Docker Desktop)"},
-        {"error during connect", "no container engine answers: start it (sudo systemctl start docker, "
-                                 "or open Docker Desktop)"},
-        {"already in use by container", "the container's name is taken: docker ps -a shows by what"},
-        {"port is already allocated", "another container publishes the port: docker ps shows which"},
-        {"address already in use", "another process listens on the port: roadie port shows which"},
-    };
-    if (result->error == -ENOENT) {
-        (void)snprintf(text, size, "docker is not installed (sudo apt install docker.io)");
-        return;
+    static const char script[] =
+        "ids=$(docker ps -aq --no-trunc --filter \"name=^/?$1\\$\" --filter \"label=$2\") || "
+        "exit 1; [ -z \"$ids\" ] || exec docker rm -f -v $ids";
+    struct words w = {.arena = arena};
+    const char *const all[] = {"sh", "-c", script, "roadie", name, label, NULL};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        add(&w, all[i]);
     }
-    if (result->error != 0) {
-        (void)snprintf(text, size, "docker: %s", strerror(-result->error));
-        return;
-    }
-    if (result->timed_out) {
-        (void)snprintf(text, size, "the container engine does not answer (could not %s in 30s)", doing);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (container_says(result, known[i].says)) {
-            (void)snprintf(text, size, "%s", known[i].means);
-            return;
-        }
-    }
-    struct span first = {0};
-    struct span rest = {0};
-    (void)span_split(span_trim(result->err), '\n', &first, &rest);
-    (void)snprintf(text, size, "could not %s: %.*s (exit %d)", doing, (int)first.len,
-                   first.ptr == NULL ? "" : first.ptr, result->code);
+    return w.items;
 }

@@ -310,6 +310,7 @@ static void engine_settle(struct engine *e)
 static void on_prepare(uv_prepare_t *handle)
 {
     struct engine *e = handle->data;
+    arena_fini(&e->snapshot); /* whoever asked has used the answer by now */
     engine_settle(e);
     standstill_wait(e);
 }
@@ -550,6 +551,8 @@ static void on_store_closed(void *ctx)
 
 void engine_close(struct engine *e, void (*closed)(void *ctx), void *ctx)
 {
+    removal_forget(e);
+    holders_fini(e);
     e->closed = closed;
     e->closed_ctx = ctx;
     logstore_close(e->store, on_store_closed, e);

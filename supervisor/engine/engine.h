@@ -72,7 +72,8 @@ struct engine_conflict {
     const char *service;
     struct listener listener;
     pid_t pid;                   /* 0: not visible */
-    struct process_facts facts;  /* when pid is not 0 */
+    struct process_facts facts;  /* when pid is not 0; of a container: its stack and directory */
+    char container[128];         /* the container that publishes it, or "" */
 };
 
 struct engine_up_opts {
@@ -93,6 +94,7 @@ struct job_row {
 struct job_result {
     int code;                    /* exit code of INTERFACE §2: 0, 1, 6 */
     const char *text;            /* why it is not 0, or "" */
+    const char *note;            /* what else to know, or "" */
     const struct job_row *rows;
     size_t row_count;
 };
@@ -106,11 +108,16 @@ enum job_wait { JOB_ACCEPTED, JOB_RUNNING, JOB_READY };
 int engine_up(struct engine *e, const struct engine_up_opts *opts, enum job_wait wait,
               uint64_t timeout_ms, job_fn done, void *ctx, struct problems *problems,
               struct engine_conflict *conflicts, size_t *count, struct fault *why) ATTR_MUST_CHECK;
+/* Asks the container engine who publishes the ports of what engine_up would start, where a container may hold
+ * one, and removes this stack's own leftovers; engine_up knows the answers afterwards. Returns how many questions
+ * there are: with 0 done is never called, else once, later (cancelled: the engine is being closed). */
+size_t engine_ask_holders(struct engine *e, const struct engine_up_opts *opts,
+                          void (*done)(void *ctx, bool cancelled), void *ctx);
 /* Stops, restarts or kills the named services (none named: all). -EINVAL for a name. signal 0 for
  * engine_kill: KILL and stay down; else only sends it. done: when their trees are gone (and for a restart
  * when the new processes run, with wait == JOB_READY are ready). */
-int engine_stop(struct engine *e, char *const *names, job_fn done, void *ctx, struct fault *why)
-    ATTR_MUST_CHECK;
+int engine_stop(struct engine *e, char *const *names, uint64_t timeout_ms, job_fn done, void *ctx,
+                struct fault *why) ATTR_MUST_CHECK;
 int engine_restart(struct engine *e, char *const *names, bool dependents, bool stale_only,
                    enum job_wait wait, uint64_t timeout_ms, job_fn done, void *ctx,
                    struct fault *why) ATTR_MUST_CHECK;
@@ -122,7 +129,7 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
 /* Forgets that done/ctx of any job (its client has gone); the work goes on. */
 void engine_forget(struct engine *e, void *ctx);
 
-/* One service as it stands now. Texts are borrowed until the next call into the engine. */
+/* One service as it stands now. Texts are borrowed until control returns to the loop. */
 struct svc_snapshot {
     const char *name;
     bool is_task;

@@ -28,6 +28,9 @@ struct spec_ref {
 
 struct run;
 struct container;
+struct removal;
+struct question;
+struct holder;
 struct notify;
 
 /* One `ready` or `alive` line of a run. */
@@ -67,6 +70,8 @@ struct run {
     bool timed_out;
     bool cannot_start;
     bool fallback;
+    unsigned long log_segment; /* where its log begins: see last_words.c */
+    off_t log_offset;
     char problem[CAUSE_MAX]; /* why it could not start, or was not ready in time */
     pid_t pid;
     struct proc_exit exit;
@@ -159,6 +164,7 @@ struct job {
     bool timed;
     job_fn done;
     void *ctx;
+    char note[CAUSE_MAX];        /* what the reply says beside "done" */
     bool finished;
 };
 
@@ -181,6 +187,12 @@ struct engine {
     struct reaper *reaper;
     struct http *http;           /* shared by all probes */
     struct job *jobs;
+    bool deaf;                   /* the container engine did not answer when it had to */
+    char left[128];              /* see tombstones_left */
+    bool swept;                  /* down: what earlier runs left has been gone through */
+    struct removal *removals;    /* of containers that an earlier server left */
+    struct question *questions;  /* who publishes a port? */
+    struct holder *holders;      /* what the last questions were answered */
     bool down;                   /* everything is being stopped */
     bool down_now;
     uv_timer_t down_timer;
@@ -263,6 +275,8 @@ bool needs_dependents_rest(const struct svc *svc);
 void jobs_look(struct engine *e);
 void jobs_forget(struct engine *e, const struct svc *svc);
 void jobs_fini(struct engine *e);
+/* What an `up` of that would start; to be freed. NULL: a name is wrong. */
+bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts);
 
 /* container.c */
 void container_begin(struct run *run);          /* asks the engine, then pulls or runs; or falls back */
@@ -271,17 +285,40 @@ void container_plan(struct run *run, struct proc_plan *plan);
 void container_signal(struct run *run, int sig);
 void container_kill(struct run *run);
 void container_on_process_gone(struct run *run); /* its CLI ended: next phase, or is the name free? */
+void container_pulled(struct run *run);          /* the pull ended */
+/* Its run is over: puts what docker said about the end into run->problem. */
+void container_describe_end(struct run *run);
 /* First PASS of readiness: asks the engine whether the port is really the container's. */
 void container_confirm(struct run *run);
 pid_t container_pid(const struct run *run);
 const char *container_name(const struct run *run);
 void container_free(struct run *run);
+
+/* tombstone.c: a file NAME@START in tombstones/ for each container that may exist */
 void container_sweep_tombstones(struct engine *e);
+/* Ends the removals that are under way. */
+void removal_forget(struct engine *e);
+bool tombstone_exists(struct engine *e, const struct svc *svc);
+/* No container of that name is left. */
+void tombstones_forget(struct engine *e, const char *container);
+/* The name of a container that may still be there, valid until the next call, or NULL. */
+const char *tombstones_left(struct engine *e);
+
+/* last_words.c */
+void run_note_words(struct run *run); /* its output begins here */
+void run_last_words(const struct run *run, struct buf *out);
 
 /* conflict.c */
 int conflict_find(struct engine *e, const struct svc *svc, struct engine_conflict *out);
 void conflict_text(const struct engine_conflict *c, char *out, size_t size);
+/* Could the listener be a container's port? Then only its engine knows whose it is. */
+bool conflict_may_be_container(const struct engine_conflict *c);
 int conflict_kill(const struct engine_conflict *c);
+
+/* holder.c */
+/* What the engine last said about who publishes the port: fills container, stack and directory. */
+void holder_fill(const struct engine *e, struct engine_conflict *c);
+void holders_fini(struct engine *e);
 
 /* stamp.c */
 bool stamp_is_fresh(const struct run *run);

@@ -46,7 +46,8 @@ static void job_tell(struct job *job, int code, const char *text)
         enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
         rows[i] = (struct job_row){job->services[i]->name, state, took};
     }
-    struct job_result result = {.code = code, .text = text, .rows = rows, .row_count = job->count};
+    struct job_result result = {
+        .code = code, .text = text, .note = job->note, .rows = rows, .row_count = job->count};
     job_fn done = job->done;
     job->done = NULL;
     if (done != NULL) {
@@ -205,6 +206,27 @@ static void look_restart(struct job *job)
     look_up(job);
 }
 
+/* Also over: removing what an earlier server left. What may remain after all is said. */
+static void look_down(struct job *job)
+{
+    char text[CAUSE_MAX] = "";
+    struct engine *e = job->engine;
+    if (all_rest(job) && e->removals == NULL && !e->swept && !e->deaf && !e->down_now) {
+        e->swept = true;
+        container_sweep_tombstones(e);
+    }
+    if (!all_rest(job) || e->removals != NULL) {
+        return;
+    }
+    const char *left = tombstones_left(e);
+    if (left != NULL) {
+        (void)snprintf(text, sizeof text,
+                       "container %s may still be there: the container engine does not answer; roadie down "
+                       "tries again", left);
+    }
+    job_finish(job, left != NULL ? 1 : 0, text);
+}
+
 void jobs_look(struct engine *e)
 {
     struct job *next = NULL;
@@ -218,9 +240,11 @@ void jobs_look(struct engine *e)
             case JOB_RESTART:
                 look_restart(job);
                 break;
+            case JOB_DOWN:
+                look_down(job);
+                break;
             case JOB_STOP:
             case JOB_KILL:
-            case JOB_DOWN:
                 if (all_rest(job)) {
                     job_finish(job, 0, "");
                 }
@@ -309,16 +333,47 @@ static void want_down(struct svc *svc, bool held)
     }
 }
 
-int engine_stop(struct engine *e, char *const *names, job_fn done, void *ctx, struct fault *why)
+static bool has_need(const struct svc *svc, const struct svc *need)
+{
+    for (size_t i = 0; i < svc->need_count; i++) {
+        if (svc->needs[i].svc == need) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only the named are stopped; that others need them is said, and nothing more. */
+static void note_dependents(struct job *job)
+{
+    struct engine *e = job->engine;
+    for (size_t i = 0; i < e->count; i++) {
+        struct svc *other = e->services[i];
+        for (size_t n = 0; n < job->count && other->want_up && other->run != NULL; n++) {
+            if (has_need(other, job->services[n])) {
+                size_t len = strlen(job->note);
+                (void)snprintf(job->note + len, sizeof job->note - len, "%s%s needs %s and goes on",
+                               len > 0 ? ", " : "", other->name, job->services[n]->name);
+                events_news(e, job->services[n], NEWS_WARN, "stops; %s needs it and goes on",
+                            other->name);
+            }
+        }
+    }
+}
+
+int engine_stop(struct engine *e, char *const *names, uint64_t timeout_ms, job_fn done, void *ctx,
+                struct fault *why)
 {
     struct job *job = NULL;
     int rc = job_open(e, JOB_STOP, names, done, ctx, &job, why);
     if (rc != 0) {
         return rc;
     }
+    job_time(job, timeout_ms);
     for (size_t i = 0; i < job->count; i++) {
         want_down(job->services[i], job->count > 1);
     }
+    note_dependents(job);
     e->dirty = true;
     return 0;
 }
@@ -348,6 +403,26 @@ int engine_kill(struct engine *e, char *const *names, int signal, job_fn done, v
     return 0;
 }
 
+/* What the included need and nobody runs is started first, as `start` does: else they would wait for ever. */
+static void want_needs_up(struct engine *e, const struct spec *spec, bool *include)
+{
+    bool *all = mem_calloc(spec->service_count, sizeof *all);
+    memcpy(all, include, spec->service_count * sizeof *all);
+    graph_close_over_needs(spec, all);
+    for (size_t i = 0; i < e->count; i++) {
+        struct svc *svc = e->services[i];
+        bool need = svc->in_spec && all[svc->index] && !include[svc->index] && !svc->spec->excluded;
+        if (need && !svc->want_up && svc->state != SVC_DONE) {
+            svc->want_up = true;
+            svc->user_stop = false;
+            svc->failed_by_need = false;
+            svc->restarts.count = 0;
+            svc_post(svc, EV_WANT_UP, "needed by a restart");
+        }
+    }
+    mem_free(all);
+}
+
 int engine_restart(struct engine *e, char *const *names, bool dependents, bool stale_only,
                    enum job_wait wait, uint64_t timeout_ms, job_fn done, void *ctx,
                    struct fault *why)
@@ -363,7 +438,9 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
     bool named = names != NULL && names[0] != NULL;
     for (size_t i = 0; i < job->count; i++) {
         const struct svc *svc = job->services[i];
-        include[svc->index] = svc->in_spec && (named || svc->want_up || svc->run != NULL);
+        if (svc->in_spec && (named || svc->want_up || svc->run != NULL)) {
+            include[svc->index] = true;
+        }
     }
     if (dependents) {
         graph_close_over_dependents(spec, include);
@@ -377,6 +454,7 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
         }
     }
     job->count = count;
+    want_needs_up(e, spec, include);
     mem_free(include);
     job->wait = wait;
     job_time(job, timeout_ms);
@@ -392,11 +470,12 @@ int engine_restart(struct engine *e, char *const *names, bool dependents, bool s
 static void kill_rest(struct engine *e)
 {
     e->down_now = true;
+    removal_forget(e);
     for (size_t i = 0; i < e->count; i++) {
         struct svc *svc = e->services[i];
         svc->stop_held = false;
         svc->want_up = false;
-        if (svc->run != NULL && svc->state != SVC_KILLING) {
+        if (svc->run != NULL) {
             svc_post(svc, EV_KILL, "killed: the whole stack had to go");
         }
     }
@@ -420,6 +499,7 @@ void engine_down(struct engine *e, uint64_t timeout_ms, bool now, job_fn done, v
     uint64_t limit = timeout_ms > 0 ? timeout_ms : spec != NULL ? spec->shutdown_timeout_ms : 0;
     bool first = !e->down;
     e->down = true;
+    e->deaf = e->deaf && !first; /* the container engine may be back */
     for (size_t i = 0; i < e->count && first; i++) {
         want_down(e->services[i], true);
     }
@@ -450,6 +530,18 @@ static bool *closure(struct engine *e, const struct engine_up_opts *opts, struct
     return include;
 }
 
+bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts)
+{
+    int rc = 0;
+    struct fault why = {0};
+    bool *include = closure(e, opts, &why, &rc);
+    if (rc != 0) {
+        mem_free(include);
+        include = NULL;
+    }
+    return include;
+}
+
 static bool is_up(const struct svc *svc)
 {
     return svc->start_held || /* a restart is under way and will start it */
@@ -475,7 +567,7 @@ static int check_port(struct engine *e, const struct svc *svc, const struct engi
     if (svc->spec->adopt && out->facts.stack_id[0] == '\0') {
         return 0;
     }
-    if (opts->kill_port && out->pid != 0) {
+    if (opts->kill_port && out->pid != 0 && !conflict_may_be_container(out)) {
         char text[CAUSE_MAX];
         conflict_text(out, text, sizeof text);
         int rc = conflict_kill(out);

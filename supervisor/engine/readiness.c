@@ -73,7 +73,10 @@ static void on_ready_answer(void *ctx, const struct probe_answer *answer)
 void readiness_confirmed(struct run *run)
 {
     struct probe_answer answer = {.verdict = PROBE_PASS, .text = run->svc->answer};
-    const char *colon = strstr(run->svc->answer, ": ");
+    if (run->spec->ready_count == 0) {
+        answer.text = "runs";
+    }
+    const char *colon = run->spec->ready_count == 0 ? NULL : strstr(run->svc->answer, ": ");
     if (colon != NULL) {
         answer.text = colon + 2;
     }
@@ -103,7 +106,9 @@ static void open_probe(struct run_probe *rp, struct run *run, const struct spec_
 void readiness_begin(struct run *run)
 {
     if (run->spec->ready_count == 0) {
-        if (run->spec->kind == SPEC_SERVICE) {
+        if (run->spec->kind == SPEC_SERVICE && run->container != NULL) {
+            container_confirm(run); /* it runs when the engine says so, not when docker does */
+        } else if (run->spec->kind == SPEC_SERVICE) {
             all_ready(run, NULL);
         }
         return;
@@ -145,8 +150,8 @@ static void on_alive_answer(void *ctx, const struct probe_answer *answer)
     if (run->adopted && !answer->listening) {
         run->exited = true;
         run->exit = (struct proc_exit){.code = 1};
-        run_post(run, EV_EXITED, "what was adopted has gone");
-        run_check_gone(run);
+        (void)snprintf(run->problem, sizeof run->problem, "what was adopted has gone");
+        run_check_gone(run); /* no EV_EXITED: there is nothing to sweep */
         return;
     }
     if (rp->failures < run->spec->alive_failures) {

@@ -34,7 +34,10 @@ static void signal_run(struct run *run, int sig)
 
 static void kill_run(struct run *run)
 {
-    if (run->container != NULL) {
+    if (run->adopted) {
+        run->exited = true;
+        run_check_gone(run); /* nothing of ours runs */
+    } else if (run->container != NULL) {
         container_kill(run);
     } else if (run->proc != NULL) {
         proc_kill_tree(run->proc);
@@ -98,6 +101,10 @@ static void act_on_run(struct svc *svc, unsigned actions)
         disarm(svc);
         return;
     }
+    if ((actions & ACT_WATCH) != 0) {
+        disarm(svc);
+        readiness_watch(svc->run);
+    }
     if ((actions & ACT_LADDER) != 0) {
         begin_ladder(svc);
     }
@@ -120,11 +127,7 @@ void service_act(struct svc *svc, unsigned actions)
             arm(svc, svc->run->spec->ready_timeout_ms);
         }
     }
-    if ((actions & ACT_WATCH) != 0) {
-        disarm(svc);
-        readiness_watch(svc->run);
-    }
-    if ((actions & (ACT_LADDER | ACT_SWEEP | ACT_KILL)) != 0) {
+    if ((actions & (ACT_WATCH | ACT_LADDER | ACT_SWEEP | ACT_KILL)) != 0) {
         act_on_run(svc, actions);
     }
     if ((actions & ACT_BACKOFF) != 0) {
@@ -138,8 +141,11 @@ void service_act(struct svc *svc, unsigned actions)
 static void describe_end(const struct run *run, const struct policy_verdict *verdict, char *out,
                          size_t size)
 {
-    char how[96];
+    char how[CAUSE_MAX];
     (void)proc_exit_text(&run->exit, how, sizeof how);
+    if (run->problem[0] != '\0') {
+        (void)snprintf(how, sizeof how, "%s", run->problem);
+    }
     char span[32];
     if (run->cannot_start || run->timed_out) {
         (void)snprintf(out, size, "%s", run->problem);
@@ -151,7 +157,7 @@ static void describe_end(const struct run *run, const struct policy_verdict *ver
         (void)snprintf(out, size, "%s · %u restarts in %s, restart-limit reached", how,
                        run->spec->restart_limit,
                        format_duration(run->spec->restart_window_ms, window, sizeof window));
-    } else if (run->adopted) {
+    } else if (run->adopted && run->problem[0] == '\0') {
         (void)snprintf(out, size, "let go of");
     } else {
         (void)snprintf(out, size, "%s", how);
@@ -189,6 +195,9 @@ void run_check_gone(struct run *run)
     struct svc *svc = run->svc;
     if (svc->run != run || !run->exited || !run->drained || !run->empty || !run->name_free) {
         return;
+    }
+    if (run->container != NULL) {
+        container_describe_end(run);
     }
     uint64_t now = engine_now_ms(svc->engine);
     struct run_end end = {

@@ -149,9 +149,6 @@ static const char *note_of(struct engine *e, const struct svc *svc, const struct
 void engine_snapshot(struct engine *e, size_t index, bool with_usage, struct svc_snapshot *out)
 {
     const struct svc *svc = e->services[index];
-    if (index == 0) {
-        arena_fini(&e->snapshot);
-    }
     *out = (struct svc_snapshot){
         .name = svc->name,
         .is_task = svc->spec->kind == SPEC_TASK,

@@ -291,7 +291,7 @@ void adopt_refused(struct run *run, const char *answer)
         conflict_text(&conflict, text, sizeof text);
     }
     (void)fault_set(&why, -EPROTO, "%s; it cannot be adopted: %s", text, answer);
-    refuse(run, &why);
+    run_fail(run, &why); /* not refuse: a stop may be in the queue, which needs the run */
 }
 
 void run_fail(struct run *run, const struct fault *why)
@@ -318,7 +318,8 @@ void start_run(struct svc *svc)
     struct run *run = run_new(svc);
     struct fault why = {0};
     struct engine_conflict conflict = {0};
-    if (conflict_find(e, svc, &conflict) == 1) {
+    bool leftover = svc->spec->image != NULL && tombstone_exists(e, svc);
+    if (!leftover && conflict_find(e, svc, &conflict) == 1) {
         if (svc->spec->adopt && conflict.facts.stack_id[0] == '\0') {
             run->adopted = true;
             run->number = svc->last_run;
@@ -344,6 +345,7 @@ void start_run(struct svc *svc)
     }
     int rc = open_all(run, &why);
     if (rc == 0 && run->spec->image != NULL) {
+        run_note_words(run);
         container_begin(run);
         return;
     }

@@ -149,7 +149,7 @@ static void mark_can_die(struct load *l)
         }
         if (!found) {
             problems_add(l->problems, NULL, 0, 0,
-                         load_did_you_mean(l, spec_nearest(l->spec, *names)), "no service \"%s\"",
+                         load_did_you_mean(l, spec_nearest(l->spec, *names)), "there is no service \"%s\"",
                          *names);
         }
     }

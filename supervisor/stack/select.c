@@ -52,7 +52,7 @@ static int unknown_name(const struct spec *spec, const char *name, struct fault 
 {
     const char *near = spec_nearest(spec, name);
     (void)fault_set(why, -EINVAL,
-                    has_magic(name) ? "no service matches \"%s\"" : "no service \"%s\"", name);
+                    has_magic(name) ? "no service matches \"%s\"" : "there is no service \"%s\"", name);
     if (near != NULL) {
         (void)fault_hint(why, "did you mean \"%s\"?", near);
     }

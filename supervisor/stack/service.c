@@ -6,6 +6,7 @@
  */
 #include "stack/service.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -66,6 +67,32 @@ void services_collect(struct load *l)
     }
 }
 
+/* A line of the section could not be read or has an unknown key: it may well have been the command. */
+static bool has_broken_line(const struct load *l, const struct ini_section *section)
+{
+    unsigned end = UINT_MAX;
+    for (size_t i = 0; i < l->spec->service_count; i++) {
+        const struct origin *at = &l->sources[i]->at;
+        if (strcmp(at->file, section->at.file) == 0 && at->line > section->at.line && at->line < end) {
+            end = at->line;
+        }
+    }
+    for (size_t i = 0; i < l->problems->count; i++) {
+        const struct problem *p = &l->problems->items[i];
+        bool here = p->file != NULL && strcmp(p->file, section->at.file) == 0 &&
+                    p->line > section->at.line && p->line < end;
+        static const char *const of_keys[] = {"unknown key", "expected", "bad key", "no \"=\"",
+                                              "no key", "invalid UTF-8", "a NUL", "a line of",
+                                              "command has", "shell has", "image has"};
+        for (size_t k = 0; here && k < COUNT_OF(of_keys); k++) {
+            if (strncmp(p->message, of_keys[k], strlen(of_keys[k])) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* What only the whole section can tell. */
 static void check_section(struct load *l, size_t i)
 {
@@ -75,7 +102,7 @@ static void check_section(struct load *l, size_t i)
     const struct ini_entry *image = load_entry(section, "image");
     static const char *const of_images[] = {"fallback", "container-port", "volume",
                                             "container-option"};
-    if (command == NULL && shell == NULL && image == NULL) {
+    if (command == NULL && shell == NULL && image == NULL && !has_broken_line(l, section)) {
         load_problem(l, section->at, "add command = …", "[%s %s] has no command, shell or image",
                      section->kind, section->name);
     }

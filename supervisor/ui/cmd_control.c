@@ -20,6 +20,7 @@
 #include "ui/sweep.h"
 #include "ui/target.h"
 #include "ui/terminal.h"
+#include "ui/volumes.h"
 
 struct progress {
     struct app *app;
@@ -96,6 +97,9 @@ static int control(struct app *app, struct target *t, json_t *request)
         return print_fault(app, EXIT_FAILED, &why);
     }
     int code = (int)member_number(reply, "code");
+    if (member_text(reply, "note")[0] != '\0') {
+        print_note(app, "! %s", member_text(reply, "note"));
+    }
     json_t *services = json_object_get(reply, "services");
     if (code != EXIT_DONE) {
         if (services != NULL && !app->json) {
@@ -105,6 +109,8 @@ static int control(struct app *app, struct target *t, json_t *request)
     } else if (app->json) {
         print_json(app, json_pack("{s:i,s:o}", "v", 1, "services",
                                   services != NULL ? json_incref(services) : json_array()));
+    } else if (json_array_size(services) == 0 && args_flag(app->args, "stale")) {
+        print_note(app, "✓ nothing is stale");
     } else {
         print_results(app, services);
     }
@@ -201,9 +207,16 @@ int cmd_down(struct app *app, const struct args *args)
 {
     struct target t = {0};
     json_t *request = json_pack("{s:s}", "op", "down");
-    set_flag(request, args, "volumes", "volumes");
+    bool volumes = args_flag(args, "volumes");
     int code = add_timeout(app, request);
     code = code == EXIT_DONE ? target_locate(app, &t) : code;
+    if (code == EXIT_DONE && volumes) {
+        /* Whose data goes is known before anything stops. */
+        code = args_text(args, "stack") == NULL
+                   ? target_load(app, &t)
+                   : print_failure(app, EXIT_USAGE, "docker volume ls",
+                                   "down -v reads the definition, and with --stack there is none");
+    }
     code = code == EXIT_DONE ? target_connect(app, &t, false) : code;
     if (code == EXIT_DONE && t.client == NULL && sweep_needed(&t.place)) {
         /* A dead server left something: a new one sweeps before it answers. */
@@ -212,10 +225,14 @@ int cmd_down(struct app *app, const struct args *args)
     }
     if (code == EXIT_DONE && t.client != NULL) {
         code = control(app, &t, json_incref(request));
+        client_wait_end(&t.place);
     } else if (code == EXIT_DONE && app->json) {
         print_json(app, json_pack("{s:i,s:[]}", "v", 1, "services"));
     } else if (code == EXIT_DONE) {
         print_note(app, "– nothing runs here");
+    }
+    if (code == EXIT_DONE && volumes) {
+        code = volumes_remove(app, &t);
     }
     json_decref(request);
     target_fini(&t);

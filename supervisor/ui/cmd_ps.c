@@ -143,13 +143,30 @@ static int collect(struct app *app, struct target *t, bool with_off, json_t *doc
     if (t->client != NULL) {
         json_t *reply = NULL;
         code = target_call(app, t, json_pack("{s:s}", "op", "ps"), NULL, NULL, &reply);
-        if (code == EXIT_DONE) {
-            code = pick_services(app, json_object_get(reply, "services"), with_off, services);
+        const json_t *all = json_object_get(reply, "services");
+        if (code == EXIT_DONE && args_flag(app->args, "all")) {
+            pick_matching(app, all, with_off, services);
+        } else if (code == EXIT_DONE) {
+            code = pick_services(app, all, with_off, services);
         }
         json_decref(reply);
     }
     (void)json_array_append_new(docs, document(t, services));
     return code;
+}
+
+/* A name may be in one stack and not in another; it is wrong when no stack has it. */
+static int check_names(const struct app *app, const json_t *docs)
+{
+    size_t found = 0;
+    for (size_t d = 0; d < json_array_size(docs); d++) {
+        found += json_array_size(json_object_get(json_array_get(docs, d), "services"));
+    }
+    if (app->args->name_count == 0 || found > 0 || json_array_size(docs) == 0) {
+        return EXIT_DONE;
+    }
+    return print_failure(app, EXIT_USAGE, "roadie ps --all lists the services",
+                         "there is no service \"%s\" in any stack", app->args->names[0]);
 }
 
 static int collect_all(struct app *app, bool with_off, json_t *docs)
@@ -165,7 +182,7 @@ static int collect_all(struct app *app, bool with_off, json_t *docs)
         }
         target_fini(&t);
     }
-    return EXIT_DONE;
+    return check_names(app, docs);
 }
 
 int cmd_ps(struct app *app, const struct args *args)

@@ -82,8 +82,9 @@ static int become(struct app *app, char **words, char **vector, const char *dire
                            "%s: cannot be run", words[0]);
     }
     if (missing) {
-        return print_failure(app, EXIT_NOT_FOUND, NULL, "%s: not found on the PATH of this environment",
-                           words[0]);
+        bool is_path = strchr(words[0], '/') != NULL;
+        return print_failure(app, EXIT_NOT_FOUND, NULL, "%s: %s", words[0],
+                             is_path ? "no such file" : "not found on the PATH of this environment");
     }
     return print_failure(app, EXIT_NOT_EXECUTABLE, NULL, "%s: %s", words[0], strerror(-rc));
 }

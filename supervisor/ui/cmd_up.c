@@ -14,6 +14,7 @@
 #include "control/protocol.h"
 #include "ui/commands.h"
 #include "ui/conflict.h"
+#include "ui/last_words.h"
 #include "ui/print.h"
 #include "ui/session.h"
 #include "ui/target.h"
@@ -54,6 +55,20 @@ static void add_lan(struct app *app, const struct target *t, json_t *request)
     }
 }
 
+/* An excluded dependency counts as met; that is said when it is asked for. */
+static void say_excluded(const struct app *app, const struct target *t)
+{
+    for (size_t i = 0; i < t->spec->service_count; i++) {
+        const struct spec_service *s = &t->spec->services[i];
+        for (size_t n = 0; s->selected && !s->excluded && n < s->need_count; n++) {
+            const struct spec_service *need = &t->spec->services[s->needs[n].service];
+            if (need->excluded) {
+                print_note(app, "– %s  excluded; %s, which needs it, goes on without", need->name, s->name);
+            }
+        }
+    }
+}
+
 static int make_request(struct app *app, const struct target *t, const struct args *args, json_t *request)
 {
     static const char *const flags[][2] = {{"no-deps", "no_deps"},
@@ -71,7 +86,9 @@ static int make_request(struct app *app, const struct target *t, const struct ar
     if (from != NULL) {
         if (spec_find(t->spec, from) == NULL) {
             const char *nearest = spec_nearest(t->spec, from);
-            return print_failure(app, EXIT_USAGE, nearest, "--exit-code-from: there is no service \"%s\"",
+            const char *hint =
+                nearest != NULL ? arena_printf(&app->arena, "did you mean \"%s\"?", nearest) : NULL;
+            return print_failure(app, EXIT_USAGE, hint, "--exit-code-from: there is no service \"%s\"",
                                from);
         }
         (void)json_object_set_new(request, "exit_code_from", json_string(from));
@@ -80,6 +97,9 @@ static int make_request(struct app *app, const struct target *t, const struct ar
     int code = target_duration(app, "wait-timeout", &ms);
     if (code == EXIT_DONE && args_text(args, "wait-timeout") != NULL) {
         (void)json_object_set_new(request, "timeout_ms", json_integer((json_int_t)ms));
+    }
+    if (args_text(args, "except") != NULL) {
+        say_excluded(app, t);
     }
     if (args_flag(args, "lan")) {
         add_lan(app, t, request);
@@ -146,6 +166,31 @@ static void print_states(struct app *app, struct target *t)
     json_decref(reply);
 }
 
+/* After an `up --wait` that failed: what those that are not well said last. */
+static void tell_last_words(struct app *app, struct target *t)
+{
+    json_t *reply = NULL;
+    (void)target_call(app, t, json_pack("{s:s}", "op", "ps"), NULL, NULL, &reply);
+    const json_t *services = json_object_get(reply, "services");
+    for (size_t i = 0; i < json_array_size(services); i++) {
+        const json_t *s = json_array_get(services, i);
+        const char *state = member_text(s, "state");
+        if (strcmp(state, "failed") != 0 && strcmp(state, "starting") != 0) {
+            continue;
+        }
+        json_t *words = json_array();
+        last_words_add(words, t->place.logs, member_text(s, "name"), app->redactor);
+        struct span line = {0};
+        struct span rest = span_of(member_text(json_array_get(words, 0), "detail"));
+        while (rest.len > 0) {
+            (void)span_split(rest, '\n', &line, &rest);
+            print_note(app, "  %s | %.*s", member_text(s, "name"), (int)line.len, line.ptr);
+        }
+        json_decref(words);
+    }
+    json_decref(reply);
+}
+
 static void die_by(int signal)
 {
     struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -179,6 +224,8 @@ static int up_attached(struct app *app, struct target *t, const struct args *arg
     }
     if (json && wait && code == EXIT_DONE) {
         print_states(app, t);
+    } else if (wait && !json && (code == EXIT_FAILED || code == EXIT_TIMEOUT)) {
+        tell_last_words(app, t);
     }
     return code;
 }

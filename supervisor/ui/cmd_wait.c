@@ -84,7 +84,7 @@ static void finish(struct waiting *w, int code)
 static void judge(struct waiting *w)
 {
     size_t met = 0;
-    for (size_t i = 0; i < w->count; i++) {
+    for (size_t i = 0; i < w->count && w->code < 0; i++) {
         struct waited *item = &w->items[i];
         struct wait_facts facts = {.state = w->server_gone ? "off" : item->state,
                                    .task = item->task,
@@ -93,9 +93,10 @@ static void judge(struct waiting *w)
                                    .logged = item->logged};
         enum wait_verdict verdict = wait_judge(w->what, &facts);
         if (verdict == WAIT_IMPOSSIBLE) {
-            finish(w, print_failure(w->app, EXIT_FAILED, item->cause, "%s is %s: it will not be %s",
+            finish(w, print_failure(w->app, EXIT_FAILED, item->cause, "%s is %s: it will not %s %s",
                                   item->name, w->server_gone ? "gone with its stack" : item->state,
-                                  w->what_text));
+                                  w->what == WAIT_LOG ? "print" : "be",
+                                  w->what == WAIT_LOG ? w->what_text + strlen("log=") : w->what_text));
             return;
         }
         met += verdict == WAIT_MET ? 1 : 0;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "control/protocol.h"
 #include "ui/commands.h"
+#include "ui/last_words.h"
 #include "ui/print.h"
 #include "ui/state.h"
 #include "ui/target.h"
@@ -66,6 +67,9 @@ int cmd_why(struct app *app, const struct args *args)
     if (code == EXIT_DONE) {
         code = target_call(app, &t, json_pack("{s:s,s:s}", "op", "why", "name", args->names[0]), NULL,
                            NULL, &reply);
+    }
+    if (code == EXIT_DONE && strcmp(member_text(reply, "state"), "ready") != 0) {
+        last_words_add(json_object_get(reply, "chain"), t.place.logs, args->names[0], app->redactor);
     }
     if (code == EXIT_DONE && app->json) {
         json_t *chain = json_object_get(reply, "chain");

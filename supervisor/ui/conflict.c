@@ -29,13 +29,15 @@ void conflict_text(const struct app *app, const json_t *conflict, struct buf *ou
         (void)buf_puts(out, "    by a process that is not visible to you (sudo ss -ltnp shows it)\n");
         return;
     }
-    (void)buf_printf(out, "    pid %llu", (unsigned long long)member_number(owner, "pid"));
-    add_part(app, " ", member_text(owner, "command"), out);
-    add_part(app, " · user ", member_text(owner, "user"), out);
-    add_part(app, " · since ", member_text(owner, "since"), out);
-    (void)buf_putc(out, '\n');
-    const char *const rows[][2] = {{"    in ", member_text(owner, "directory")},
-                                   {"    container ", member_text(owner, "container")},
+    if (json_is_integer(json_object_get(owner, "pid"))) {
+        (void)buf_printf(out, "    pid %llu", (unsigned long long)member_number(owner, "pid"));
+        add_part(app, " ", member_text(owner, "command"), out);
+        add_part(app, " · user ", member_text(owner, "user"), out);
+        add_part(app, " · since ", member_text(owner, "since"), out);
+        (void)buf_putc(out, '\n');
+    }
+    const char *const rows[][2] = {{"    container ", member_text(owner, "container")},
+                                   {"    in ", member_text(owner, "directory")},
                                    {"    of the stack ", member_text(owner, "stack")}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (rows[i][1][0] != '\0') {

@@ -47,6 +47,19 @@ int pick_check(const struct app *app, const char *const *known)
     return EXIT_DONE;
 }
 
+void pick_matching(const struct app *app, const json_t *services, bool with_off, json_t *out)
+{
+    for (size_t i = 0; i < json_array_size(services); i++) {
+        json_t *service = json_array_get(services, i);
+        /* A server that does not tell counts all of them as selected. */
+        bool selected = !json_is_false(json_object_get(service, "selected"));
+        if (pick_wanted(app->args, member_text(service, "name")) &&
+            (app->args->name_count > 0 || with_off || selected)) {
+            (void)json_array_append(out, service);
+        }
+    }
+}
+
 int pick_services(const struct app *app, const json_t *services, bool with_off, json_t *out)
 {
     size_t count = json_array_size(services);
@@ -56,14 +69,8 @@ int pick_services(const struct app *app, const json_t *services, bool with_off, 
         known[i] = member_text(json_array_get(services, i), "name");
     }
     int code = pick_check(app, known);
-    for (size_t i = 0; i < count && code == EXIT_DONE; i++) {
-        json_t *service = json_array_get(services, i);
-        /* A server that does not tell counts all of them as selected. */
-        bool selected = !json_is_false(json_object_get(service, "selected"));
-        if (pick_wanted(app->args, known[i]) &&
-            (app->args->name_count > 0 || with_off || selected)) {
-            (void)json_array_append(out, service);
-        }
+    if (code == EXIT_DONE) {
+        pick_matching(app, services, with_off, out);
     }
     arena_fini(&arena);
     return code;

@@ -14,4 +14,7 @@ int pick_services(const struct app *app, const json_t *services, bool with_off, 
 /* Reports the first name on the command line that fits none of known (NULL-terminated): EXIT_USAGE. */
 int pick_check(const struct app *app, const char *const *known);
 
+/* As pick_services, but a name that fits none is no error. */
+void pick_matching(const struct app *app, const json_t *services, bool with_off, json_t *out);
+
 #endif

@@ -46,23 +46,31 @@ void print_out(struct buf *b)
     buf_clear(b);
 }
 
-void print_clean(const struct app *app, const char *text, struct buf *out)
+static void print_clean_span(const struct app *app, struct span text, struct buf *out)
 {
     if (app->redactor == NULL) {
-        sanitise(span_of(text), false, out);
+        sanitise(text, false, out);
         return;
     }
     struct buf masked = {0};
-    redactor_mask(app->redactor, span_of(text), &masked);
+    redactor_mask(app->redactor, text, &masked);
     sanitise(buf_span(&masked), false, out);
     buf_fini(&masked);
 }
 
-/* Only free text: a service that happens to be called like a secret keeps its name. */
-static bool is_free_text(const char *key)
+void print_clean(const struct app *app, const char *text, struct buf *out)
 {
-    static const char *const keys[] = {"cause",  "note",    "text",    "detail", "what",
-                                       "target", "message", "command", "hint",   "evidence"};
+    print_clean_span(app, span_of(text), out);
+}
+
+/* Words of ours and names: a service that happens to be called like a secret keeps its name. "value" is
+ * masked, or not, by the command that was asked for it. */
+static bool is_structure(const char *key)
+{
+    static const char *const keys[] = {
+        "name",  "names",    "kind",  "state",  "desired",   "since", "t",     "started", "stack",
+        "root",  "file",     "service", "event", "from",     "to",    "signal", "source", "stream",
+        "needs", "starting", "nodes", "key",    "condition", "value", "version"};
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         if (strcmp(keys[i], key) == 0) {
             return true;
@@ -91,11 +99,18 @@ static void mask_texts(const struct app *app, json_t *value)
     const char *key = NULL;
     json_array_foreach(value, i, item)
     {
-        mask_texts(app, item);
+        if (json_is_string(item)) {
+            mask_member(app, item);
+        } else {
+            mask_texts(app, item);
+        }
     }
     json_object_foreach(value, key, item)
     {
-        if (json_is_string(item) && is_free_text(key)) {
+        if (is_structure(key) && (json_is_string(item) || json_is_string(json_array_get(item, 0)))) {
+            continue;
+        }
+        if (json_is_string(item)) {
             mask_member(app, item);
         } else {
             mask_texts(app, item);
@@ -204,7 +219,7 @@ int print_problems(const struct app *app, int code, const struct problems *probl
         struct span line;
         while (rest.len > 0) {
             (void)span_split(rest, '\n', &line, &rest);
-            sanitise(line, false, &clean);
+            print_clean_span(app, line, &clean);
             (void)buf_putc(&clean, '\n');
         }
         print_fd(STDERR_FILENO, buf_span(&clean));

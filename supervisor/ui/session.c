@@ -37,11 +37,8 @@ static uint64_t mono_ms(void)
 int session_send(struct session *s, json_t *request)
 {
     struct fault why = {0};
-    int id = client_send(s->t->client, request, &why);
-    if (id < 0) {
-        session_server_gone(s);
-    }
-    return id;
+    /* A server that has ended is noticed by reading, behind its last words. */
+    return client_send(s->t->client, request, &why);
 }
 
 void session_drain(struct session *s)

@@ -43,6 +43,23 @@ static void request_fill(struct app *app, struct spec_request *request)
     };
 }
 
+static void add_secret(void *ctx, const char *name, struct span text)
+{
+    redactor_add(ctx, name, text);
+}
+
+/* A problem may quote what a reference to the shell's environment gave, before any of it is loaded. */
+static void mask_shell(struct app *app)
+{
+    for (char **at = app->environ; *at != NULL; at++) {
+        const char *equals = strchr(*at, '=');
+        if (equals != NULL) {
+            const char *name = arena_printf(&app->arena, "%.*s", (int)(equals - *at), *at);
+            secret_texts(name, equals + 1, add_secret, app->redactor);
+        }
+    }
+}
+
 int target_locate(struct app *app, struct target *t)
 {
     struct fault why = {0};
@@ -73,13 +90,9 @@ int target_locate(struct app *app, struct target *t)
     if (app->redactor == NULL) {
         app->redactor = redactor_new();
         (void)redactor_load(app->redactor, t->place.secrets);
+        mask_shell(app);
     }
     return EXIT_DONE;
-}
-
-static void add_secret(void *ctx, const char *name, struct span text)
-{
-    redactor_add(ctx, name, text);
 }
 
 /* What the definition's environment holds now is masked too, whether it has run or not. */
@@ -99,10 +112,53 @@ static void mask_environment(struct app *app, const struct spec *spec)
     }
 }
 
+static char **merged(struct app *app, const json_t *running, char *const *asked)
+{
+    size_t count = 0;
+    while (asked != NULL && asked[count] != NULL) {
+        count++;
+    }
+    char **list = arena_alloc(&app->arena, (json_array_size(running) + count + 1) * sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(running); i++) {
+        const char *text = json_string_value(json_array_get(running, i));
+        list[n] = arena_strdup(&app->arena, text != NULL ? text : "");
+        n++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        list[n++] = arena_strdup(&app->arena, asked[i]);
+    }
+    return n > 0 ? list : NULL;
+}
+
+/* The selection of the running stack holds until `down`, for every command; an `up` adds to it. */
+static void add_running(struct app *app, struct target *t, struct spec_request *request)
+{
+    struct client *own = NULL;
+    struct fault why = {0};
+    if (t->client == NULL && client_connect(&t->place, &own, &why) != 0) {
+        return; /* nothing runs, or the command that needs it says why it cannot be reached */
+    }
+    const json_t *hello = client_hello(t->client != NULL ? t->client : own);
+    /* `down` ends the selection, also while it still stops. */
+    const json_t *running =
+        json_is_true(json_object_get(hello, "stopping")) ? NULL : json_object_get(hello, "selection");
+    request->profiles = merged(app, json_object_get(running, "profiles"), request->profiles);
+    request->with = merged(app, json_object_get(running, "with"), request->with);
+    request->except = merged(app, json_object_get(running, "except"), request->except);
+    request->env_files = merged(app, json_object_get(running, "env_files"), request->env_files);
+    request->can_die = merged(app, json_object_get(running, "can_die"), request->can_die);
+    const char *address = member_text(running, "lan_address");
+    request->lan = request->lan || json_is_true(json_object_get(running, "lan"));
+    request->lan_address = address[0] != '\0' ? arena_strdup(&app->arena, address) : NULL;
+    client_close(own);
+}
+
 static int load(struct app *app, struct target *t, struct problems *problems, struct fault *why)
 {
     struct spec_request request;
     request_fill(app, &request);
+    add_running(app, t, &request);
     int rc = spec_load(&request, &t->spec, problems, why);
     if (rc == 0) {
         mask_environment(app, t->spec);

@@ -1,5 +1,6 @@
 """Readiness on the real protocols, and whose listener it is."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -85,6 +86,31 @@ signal.pause()
         web = self.wait_state("web", "failed")
         self.assertIn("not ready after 400ms", web["cause"])
         self.assertFalse(pid_alive(pid))
+
+    def test_why_tells_the_whole_chain_with_last_lines_and_exception(self):
+        port = free_port()
+        self.ini(f"""
+[service db]
+shell = echo one; echo 'ValueError: no \\033[2Jsuch thing' >&2; echo $API_TOKEN; exec sleep 1000
+environment = API_TOKEN=s3cr3t-value
+port = {port}
+ready = http /health
+ready-timeout = 500ms
+[service web]
+shell = exec sleep 1000
+depends-on = db
+""")
+        result = self.up("--wait", check=1)
+        self.assertIn("ValueError", result.err)
+        chain = self.roadie("why", "db", "--json").json["chain"]
+        what = {row["what"]: row["detail"] for row in chain}
+        self.assertIn(f"nothing listens on {port}", what["last probe answer"])
+        self.assertIn("TERM", what["last exit"])
+        self.assertIn("one", what["last lines"])
+        self.assertTrue(what["last exception"].startswith("ValueError"))
+        self.assertNotIn("s3cr3t-value", json.dumps(chain) + result.err)
+        self.assertNotIn("\x1b", self.roadie("why", "db").out)
+        self.assertIn("needs db: failed", self.roadie("why", "web").out)
 
     def test_a_stranger_on_the_port_is_a_conflict(self):
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):

@@ -16,6 +16,7 @@ class UpTest(StackTest):
         self.assertEqual(web["state"], "ready")
         self.assertTrue(pid_alive(web["pid"]))
         self.roadie("down")
+        self.assertEqual(processes_with(self.marker), [], "down returns when the server has gone, too")
         self.assertFalse(pid_alive(web["pid"]))
         self.assertEqual(self.roadie("ps", "--json").json["services"], [])
 
@@ -56,7 +57,7 @@ depends-on = db
         self.assertEqual(lines, ["web stops", "db stops"])
 
     def test_wait_fails_with_1_when_a_service_fails(self):
-        self.ini("[service web]\nshell = echo broken; exit 3\n[service ok]\nshell = exec sleep 1000\n")
+        self.ini("[service web]\nshell = echo broken; exit 3\nready = log never\n[service ok]\nshell = exec sleep 1000\n")
         result = self.up("--wait", check=1)
         self.assertIn("web", result.err)
         self.assertEqual(self.state("ok"), "ready")
@@ -90,6 +91,12 @@ depends-on = db
         self.assertIn("one | hello\n", result.out)
         self.assertIn("one | oops\n", result.out)
         self.assertIn("two | bye\n", result.out)
+
+    def test_a_short_life_ends_in_order_every_time(self):
+        self.ini("[service one]\nshell = true\n")
+        for _ in range(25):
+            result = self.roadie("up")
+            self.assertNotIn("without a word", result.err)
 
     def test_foreground_up_is_1_when_something_failed(self):
         self.ini("[service one]\nshell = exit 7\n")
@@ -139,6 +146,16 @@ depends-on = db
         self.wait_state("web", "ready")
         self.roadie("down")
         self.assertEqual(client.wait(20), 0)
+
+    def test_up_during_down_waits_and_starts_anew(self):
+        self.ini("[service web]\nshell = trap 'sleep 0.5; exit 0' TERM; echo up; while :; do sleep 0.05; done\nready = log up\n")
+        self.up("--wait")
+        pid = self.ps()["web"]["pid"]
+        down = self.spawn("down")
+        wait_until(lambda: self.state("web") == "stopping", "the stop to begin")
+        self.up("--wait")
+        self.assertEqual(down.wait(20), 0)
+        self.assertNotEqual(self.ps()["web"]["pid"], pid)
 
     def test_no_definition_is_2(self):
         result = self.roadie("up", check=2)

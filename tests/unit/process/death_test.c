@@ -45,10 +45,10 @@ static void oracle(const char *words)
     (void)snprintf(line, sizeof line, "exec " ORACLE " %s", words);
     char *argv[] = {shell, flag, line, NULL};
     struct command_opts opts = {
-        .argv = argv, .envp = environ, .timeout_ms = 50000, .output_max = 1 << 20};
+        .argv = argv, .envp = environ, .timeout_ms = 100000, .output_max = 1 << 20};
     bench_open(&b);
     assert_int_equal(command_start(&b.loop, &opts, on_oracle, &result, NULL, NULL), 0);
-    BENCH_UNTIL(&b, NULL, result.over, 52000);
+    BENCH_UNTIL(&b, NULL, result.over, 105000);
     if (result.code != 0) {
         fail_msg("oracle %s: exit %d: %s", words, result.code, result.err);
     }
@@ -66,7 +66,7 @@ static void test_nothing_is_left_500_ms_after_the_server_was_killed(void **state
 static void test_nothing_is_left_when_the_server_is_killed_while_it_starts(void **state)
 {
     (void)state;
-    oracle("--runs 200 --until-descendants 2 --after-random 5000 -- " LONE " " BENCH_SHIM
+    oracle("--runs 60 --until-descendants 2 --after-random 5000 -- " LONE " " BENCH_SHIM
            " 4 " BENCH_FX " tree");
 }
 

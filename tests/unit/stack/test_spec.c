@@ -224,7 +224,7 @@ static void test_unknown_names_get_a_suggestion(void **state)
                      -EINVAL);
     char *problems = bench_problems(b);
     assert_string_equal(problems, "no profile \"fulll\"; did you mean \"full\"?\n"
-                                  "no service \"wbe\"; did you mean \"web\"?\n");
+                                  "there is no service \"wbe\"; did you mean \"web\"?\n");
     mem_free(problems);
     load_text(b, three);
     struct arena arena = {0};
@@ -232,7 +232,7 @@ static void test_unknown_names_get_a_suggestion(void **state)
     size_t count = 0;
     struct fault why = {0};
     assert_int_equal(spec_match(b->spec, with, false, &arena, &list, &count, &why), -EINVAL);
-    assert_string_equal(why.text, "no service \"wbe\"");
+    assert_string_equal(why.text, "there is no service \"wbe\"");
     assert_string_equal(why.hint, "did you mean \"web\"?");
     assert_int_equal(spec_match(b->spec, NULL, true, &arena, &list, &count, &why), 0);
     assert_int_equal(count, 2);
