@@ -307,42 +307,17 @@ static void engine_settle(struct engine *e)
     look_for_end(e);
 }
 
-/* The machine slept, or this process stood still: what was under way is asked again, before a deadline of that
- * time can fire. */
-static void look_for_gap(struct engine *e)
-{
-    uint64_t span_ms = 0;
-    enum gap_kind kind = gap_look(&e->gap, clock_mono_ns(), clock_boot_ns(), &span_ms);
-    if (kind == GAP_NONE) {
-        return;
-    }
-    char span[32];
-    (void)format_duration(span_ms, span, sizeof span);
-    events_news(e, NULL, NEWS_INFO, "%s %s · asking everything again",
-                kind == GAP_SLEPT ? "slept" : "roadie-server stood still for", span);
-    for (size_t i = 0; i < e->count; i++) {
-        struct svc *svc = e->services[i];
-        if (svc->run != NULL) {
-            readiness_restart(svc->run);
-        }
-        if (uv_is_active((uv_handle_t *)&svc->timer) &&
-            (svc->state == SVC_STARTING || svc->state == SVC_BACKOFF)) {
-            (void)uv_timer_again(&svc->timer);
-        }
-    }
-}
-
 static void on_prepare(uv_prepare_t *handle)
 {
     struct engine *e = handle->data;
     arena_fini(&e->snapshot); /* whoever asked has used the answer by now */
     engine_settle(e);
-    gap_wait(&e->gap, clock_mono_ns(), uv_backend_timeout(e->opts.loop));
+    standstill_wait(e);
 }
 
 static void on_check(uv_check_t *handle)
 {
-    look_for_gap(handle->data);
+    standstill_look(handle->data);
     engine_settle(handle->data);
 }
 
@@ -378,10 +353,12 @@ int engine_open(const struct engine_opts *opts, struct engine **out, struct faul
     (void)uv_prepare_init(opts->loop, &e->prepare);
     (void)uv_check_init(opts->loop, &e->check);
     (void)uv_timer_init(opts->loop, &e->down_timer);
+    (void)uv_timer_init(opts->loop, &e->pulse);
     e->prepare.data = e;
     e->check.data = e;
     e->down_timer.data = e;
-    e->open_handles = 3;
+    e->pulse.data = e;
+    e->open_handles = 4;
     (void)uv_prepare_start(&e->prepare, on_prepare);
     (void)uv_check_start(&e->check, on_check);
     uv_unref((uv_handle_t *)&e->prepare);
@@ -569,6 +546,7 @@ static void on_store_closed(void *ctx)
     uv_close((uv_handle_t *)&e->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&e->check, on_handle_closed);
     uv_close((uv_handle_t *)&e->down_timer, on_handle_closed);
+    uv_close((uv_handle_t *)&e->pulse, on_handle_closed);
 }
 
 void engine_close(struct engine *e, void (*closed)(void *ctx), void *ctx)

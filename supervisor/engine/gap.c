@@ -2,7 +2,7 @@
 #include "engine/gap.h"
 
 static const uint64_t SLEPT_NS = 2000000000; /* the two clocks are not read at the same instant */
-static const uint64_t STOOD_NS = 1000000000; /* less is a busy machine */
+static const uint64_t STOOD_NS = 250000000; /* less is a busy machine */
 
 static uint64_t offset_of(uint64_t mono_ns, uint64_t boot_ns)
 {

@@ -10,6 +10,7 @@
 #include "base/attr.h"
 
 enum gap_kind { GAP_NONE, GAP_SLEPT, GAP_STOOD };
+enum { GAP_PULSE_MS = 500 }; /* while a deadline runs no wait is meant to be longer: a standstill is seen as such */
 
 struct gap {
     uint64_t offset_ns;     /* boot clock - monotonic clock, at the last look */
@@ -21,7 +22,7 @@ void gap_init(struct gap *g, uint64_t mono_ns, uint64_t boot_ns);
 /* The loop begins to wait, for at most wait_ms (-1: for ever). */
 void gap_wait(struct gap *g, uint64_t mono_ns, int wait_ms);
 /* The loop has waited. GAP_SLEPT: the boot clock ran on for more than 2 s without the monotonic one. GAP_STOOD: the wait
- * took more than a second longer than was meant. *span_ms: how long. */
+ * took a quarter of a second longer than was meant. *span_ms: how long. */
 enum gap_kind gap_look(struct gap *g, uint64_t mono_ns, uint64_t boot_ns, uint64_t *span_ms) ATTR_MUST_CHECK;
 
 #endif

@@ -201,6 +201,7 @@ struct engine {
     bool ended_told;
     bool ever_up;
     struct gap gap;
+    uv_timer_t pulse;            /* runs while something starts (see gap.h) */
     uint64_t event_seq;
     struct engine_event *history; /* ring of ENGINE_HISTORY, texts owned */
     size_t history_count;
@@ -262,6 +263,10 @@ void readiness_adopt(struct run *run);
 /* needs.c */
 enum needs_verdict { NEEDS_WAIT, NEEDS_OK, NEEDS_NEVER };
 enum needs_verdict needs_check(const struct svc *svc, char *text, size_t size);
+/* standstill.c: before and after the loop's wait. */
+void standstill_wait(struct engine *e);
+void standstill_look(struct engine *e);
+
 /* True when it waits, directly or through others, for a service that somebody has stopped. */
 bool needs_sleep(const struct svc *svc);
 bool needs_dependents_rest(const struct svc *svc);

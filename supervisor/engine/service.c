@@ -101,6 +101,10 @@ static void act_on_run(struct svc *svc, unsigned actions)
         disarm(svc);
         return;
     }
+    if ((actions & ACT_WATCH) != 0) {
+        disarm(svc);
+        readiness_watch(svc->run);
+    }
     if ((actions & ACT_LADDER) != 0) {
         begin_ladder(svc);
     }
@@ -123,11 +127,7 @@ void service_act(struct svc *svc, unsigned actions)
             arm(svc, svc->run->spec->ready_timeout_ms);
         }
     }
-    if ((actions & ACT_WATCH) != 0 && svc->run != NULL) {
-        disarm(svc);
-        readiness_watch(svc->run);
-    }
-    if ((actions & (ACT_LADDER | ACT_SWEEP | ACT_KILL)) != 0) {
+    if ((actions & (ACT_WATCH | ACT_LADDER | ACT_SWEEP | ACT_KILL)) != 0) {
         act_on_run(svc, actions);
     }
     if ((actions & ACT_BACKOFF) != 0) {

@@ -211,6 +211,11 @@ void engine_why(struct engine *e, size_t index,
             bool asked = dep->state == SVC_STARTING || dep->state == SVC_UNHEALTHY;
             row(ctx, dep->state_wall_ns, what,
                 asked && dep->answer[0] != '\0' ? dep->answer : dep->cause);
+            if (dep->ever_exited && dep->state == SVC_FAILED) {
+                char how[96];
+                (void)snprintf(what, sizeof what, "last exit of %s", dep->name);
+                row(ctx, dep->state_wall_ns, what, proc_exit_text(&dep->last_exit, how, sizeof how));
+            }
         }
     }
     unsigned known = svc->history_count < SVC_HISTORY ? svc->history_count : SVC_HISTORY;

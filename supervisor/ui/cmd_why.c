@@ -56,6 +56,31 @@ static void print_story(struct app *app, const json_t *reply)
     buf_fini(&out);
 }
 
+/* "needs NAME: failed" is explained by what NAME said last. */
+static void add_words_of_needs(struct app *app, const struct target *t, json_t *chain)
+{
+    size_t links = json_array_size(chain);
+    for (size_t i = 0; i < links; i++) {
+        struct span name;
+        struct span state;
+        struct span what = span_of(member_text(json_array_get(chain, i), "what"));
+        bool is_need = what.len > 6 && memcmp(what.ptr, "needs ", 6) == 0;
+        if (!is_need || !span_split((struct span){what.ptr + 6, what.len - 6}, ':', &name, &state)) {
+            continue;
+        }
+        json_t *words = json_array();
+        char *service = arena_copy(&app->arena, name);
+        last_words_add(words, t->place.logs, service, app->redactor);
+        for (size_t w = 0; w < json_array_size(words); w++) {
+            json_t *link = json_deep_copy(json_array_get(words, w));
+            char *text = arena_printf(&app->arena, "%s, %s", service, member_text(link, "what"));
+            (void)json_object_set_new(link, "what", json_string(text));
+            (void)json_array_append_new(chain, link);
+        }
+        json_decref(words);
+    }
+}
+
 int cmd_why(struct app *app, const struct args *args)
 {
     struct target t = {0};
@@ -69,7 +94,9 @@ int cmd_why(struct app *app, const struct args *args)
                            NULL, &reply);
     }
     if (code == EXIT_DONE && strcmp(member_text(reply, "state"), "ready") != 0) {
-        last_words_add(json_object_get(reply, "chain"), t.place.logs, args->names[0], app->redactor);
+        json_t *chain = json_object_get(reply, "chain");
+        add_words_of_needs(app, &t, chain);
+        last_words_add(chain, t.place.logs, args->names[0], app->redactor);
     }
     if (code == EXIT_DONE && app->json) {
         json_t *chain = json_object_get(reply, "chain");

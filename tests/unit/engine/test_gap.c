@@ -45,7 +45,7 @@ static void test_a_wait_that_took_far_longer_than_meant_is_a_standstill(void **s
     assert_int_equal(gap_look(&g, 15 * S, 15 * S, &span), GAP_STOOD);
     assert_int_equal(span, 4900);
     gap_wait(&g, 15 * S, 0);
-    assert_int_equal(gap_look(&g, 15 * S + S / 2, 15 * S + S / 2, &span), GAP_NONE);
+    assert_int_equal(gap_look(&g, 15 * S + S / 5, 15 * S + S / 5, &span), GAP_NONE);
 }
 
 static void test_a_look_without_a_wait_is_no_standstill(void **state)
