@@ -172,12 +172,16 @@ int client_connect(const struct place *place, struct client **out, struct fault 
         struct arena arena = {0};
         struct place_holder holder = {0};
         int rc = place_holder_read(place, &arena, &holder, why);
-        if (rc <= 0) {
+        if (rc < 0) {
             arena_fini(&arena);
-            return rc == 0 ? -ESRCH : rc;
+            return rc;
         }
-        int fd = connect_to(holder.socket);
+        /* Without a lock (its directory was removed) a server that answers here is still the one. */
+        int fd = connect_to(rc == 0 ? place->socket : holder.socket);
         arena_fini(&arena);
+        if (rc == 0 && fd < 0) {
+            return -ESRCH;
+        }
         if (fd >= 0) {
             struct client *c = client_new(fd);
             rc = greet(c, until + CONNECT_PATIENCE_MS, why);

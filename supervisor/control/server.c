@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,46 +20,7 @@
 #include "control/peer.h"
 #include "process/reaper.h"
 
-enum { PROGRESS_MS = 1000, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, REBIND_MS = 100 };
-
-static void write_file(const char *dir, const char *name, const char *text)
-{
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0) {
-        (void)!write(fd, text, strlen(text));
-        (void)close(fd);
-    }
-}
-
-static void write_lock(struct server *s)
-{
-    const struct spec *spec = s->engine == NULL ? NULL : engine_spec(s->engine);
-    json_t *lock = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "pid", (int)getpid(), "socket",
-                             s->place.socket, "version", ROADIE_VERSION, "root",
-                             spec == NULL ? "" : spec->root, "name", spec == NULL ? "" : spec->name,
-                             "file", spec == NULL ? "" : spec->file);
-    char *text = json_dumps(lock, JSON_COMPACT);
-    json_decref(lock);
-    if (text != NULL && ftruncate(s->lock_fd, 0) == 0) {
-        (void)!pwrite(s->lock_fd, text, strlen(text), 0);
-    }
-    free(text);
-}
-
-static int take_lock(struct server *s, struct fault *why)
-{
-    s->lock_fd = open(s->place.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (s->lock_fd < 0) {
-        return fault_set(why, -errno, "open %s", s->place.lock);
-    }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return fault_set(why, -EALREADY, "another server of this stack runs");
-    }
-    write_lock(s);
-    return 0;
-}
+enum { PROGRESS_MS = 1000, PROGRESS_SOON_MS = 50, STRAYS_MAX = 256, SWEEP_ROUNDS = 200, ACCEPTS_MAX = 64 };
 
 /* What a server and its shims that were all killed at once have left: recognised by its environment, while
  * the lock says that no other server lives. */
@@ -83,6 +43,17 @@ static void sweep_strays(const struct server *s)
 
 /* ---- listening ---- */
 
+/* Out of descriptors: one is kept for telling a client so, else the loop would spin on a full backlog. */
+static void turn_away(struct server *s)
+{
+    (void)close(s->spare_fd);
+    int fd = accept(s->listen_fd, NULL, NULL);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct server *s = poll->data;
@@ -90,16 +61,21 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         return;
     }
-    int fd = accept(s->listen_fd, NULL, NULL);
-    if (fd < 0) {
-        return;
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept(s->listen_fd, NULL, NULL);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE) {
+                turn_away(s);
+            }
+            return;
+        }
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        if (!peer_is_me(fd) || (s->session_count >= SESSIONS_MAX && !session_evict(s))) {
+            (void)close(fd);
+            continue;
+        }
+        (void)session_open(s, fd, false);
     }
-    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (!peer_is_me(fd) || s->session_count >= SESSIONS_MAX) {
-        (void)close(fd);
-        return;
-    }
-    (void)session_open(s, fd, false);
 }
 
 static int bind_socket(struct server *s, struct fault *why)
@@ -196,12 +172,16 @@ void server_watch_root(struct server *s)
     if (spec != NULL && !uv_is_active((uv_handle_t *)&s->root_watch)) {
         (void)uv_fs_event_start(&s->root_watch, on_root_changed, spec->root, 0);
         uv_unref((uv_handle_t *)&s->root_watch);
-        write_lock(s);
-        write_file(s->place.state, "root", spec->root);
+        lock_write(s);
     }
 }
 
 /* ---- what the engine says ---- */
+
+static void on_progress(uv_timer_t *timer)
+{
+    server_tell_progress(timer->data);
+}
 
 static void on_event(void *ctx, const struct engine_event *event)
 {
@@ -209,8 +189,9 @@ static void on_event(void *ctx, const struct engine_event *event)
     json_t *message = reply_event(event);
     server_broadcast(s, message);
     json_decref(message);
-    if (s->stopping) {
-        server_tell_progress(s);
+    /* Soon, not at once: a look walks every tree, and most stops are over before it. */
+    if (s->stopping && !s->finished && uv_timer_get_due_in(&s->progress_timer) > PROGRESS_SOON_MS) {
+        (void)uv_timer_start(&s->progress_timer, on_progress, PROGRESS_SOON_MS, PROGRESS_MS);
     }
 }
 
@@ -269,11 +250,6 @@ void server_tell_progress(struct server *s)
         }
         json_decref(row);
     }
-}
-
-static void on_progress(uv_timer_t *timer)
-{
-    server_tell_progress(timer->data);
 }
 
 static void on_engine_closed(void *ctx)
@@ -371,6 +347,7 @@ void server_close_all(struct server *s)
     uv_close((uv_handle_t *)&s->runtime_watch, NULL);
     uv_close((uv_handle_t *)&s->root_watch, NULL);
     uv_close((uv_handle_t *)&s->root_timer, NULL);
+    uv_close((uv_handle_t *)&s->state_watch, NULL);
     for (size_t i = 0; i < COUNT_OF(s->signals); i++) {
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     }
@@ -404,9 +381,11 @@ static void open_handles(struct server *s)
     (void)uv_fs_event_init(s->loop, &s->root_watch);
     (void)uv_timer_init(s->loop, &s->root_timer);
     s->root_timer.data = s;
+    (void)uv_fs_event_init(s->loop, &s->state_watch);
     s->progress_timer.data = s;
     s->runtime_watch.data = s;
     s->root_watch.data = s;
+    s->state_watch.data = s;
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         (void)uv_signal_init(s->loop, &s->signals[i]);
         s->signals[i].data = s;
@@ -423,12 +402,13 @@ int server_open(uv_loop_t *loop, const struct server_opts *opts, struct server *
     s->opts = *opts;
     s->lock_fd = -1;
     s->listen_fd = -1;
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int rc = place_of(opts->id, &s->arena, &s->place, why);
     if (rc == 0) {
         rc = place_make(&s->place, why);
     }
     if (rc == 0) {
-        rc = take_lock(s, why);
+        rc = lock_take(s, why);
     }
     if (rc == 0) {
         sweep_strays(s);
@@ -446,6 +426,7 @@ int server_open(uv_loop_t *loop, const struct server_opts *opts, struct server *
     }
     open_handles(s);
     server_watch_runtime(s);
+    lock_watch(s);
     peer_describe(opts->first_fd, &s->owner_pid, s->owner_tty, sizeof s->owner_tty);
     (void)session_open(s, opts->first_fd, opts->owned);
     *out = s;
@@ -472,6 +453,9 @@ void server_free(struct server *s)
     free_list(&s->except);
     free_list(&s->env_files);
     free_list(&s->can_die);
+    if (s->spare_fd >= 0) {
+        (void)close(s->spare_fd);
+    }
     /* The lock stays until the process has gone: that is what `down` and the next `up` wait for. */
     arena_fini(&s->arena);
     mem_free(s);

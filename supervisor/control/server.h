@@ -30,6 +30,7 @@ struct session {
     char input[FRAME_MAX];
     bool owner;
     bool subscribed;
+    bool spoke;            /* a whole message came */
     bool closing;
     struct terminal_loan *terminal; /* what to give back when the client goes; or NULL */
     uint64_t skipped;      /* events not sent because it does not read */
@@ -70,12 +71,14 @@ struct server {
     struct place place;
     int lock_fd;
     int listen_fd;
+    int spare_fd;            /* given up to accept, when there is no other */
     uv_poll_t listener;
     bool listening;
     bool rebinding;
     uv_fs_event_t runtime_watch;
     uv_fs_event_t root_watch;
     uv_timer_t root_timer;
+    uv_fs_event_t state_watch;
     uv_timer_t progress_timer;
     uv_signal_t signals[3];
     struct session *sessions;
@@ -115,11 +118,21 @@ void server_close_all(struct server *s);
 void server_watch_runtime(struct server *s);
 void server_free(struct server *s);
 
+/* lock.c */
+/* Takes the lock at place.lock, in place of one held before. -EALREADY: another server holds it. */
+int lock_take(struct server *s, struct fault *why) ATTR_MUST_CHECK;
+/* Who we are and what of, for clients. */
+void lock_write(struct server *s);
+/* From now on the lock (and what else the state directory holds) is made again when it is removed. */
+void lock_watch(struct server *s);
+
 /* session.c */
 struct session *session_open(struct server *s, int fd, bool owner);
 void session_send(struct session *session, const json_t *message); /* borrowed */
 void session_send_event(struct session *session, const json_t *message);
 void session_close(struct session *session);
+/* Closes the oldest connection that has never said anything; false when there is none. */
+bool session_evict(struct server *s);
 void server_broadcast(struct server *s, const json_t *message);
 
 /* handlers.c */

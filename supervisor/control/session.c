@@ -105,6 +105,20 @@ void session_close(struct session *session)
     }
 }
 
+bool session_evict(struct server *s)
+{
+    struct session *oldest = NULL;
+    for (struct session *session = s->sessions; session != NULL; session = session->next) {
+        if (!session->spoke && !session->owner && !session->closing) {
+            oldest = session; /* the newest stand first */
+        }
+    }
+    if (oldest != NULL) {
+        session_close(oldest);
+    }
+    return oldest != NULL;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct session *session = handle->data;
@@ -131,6 +145,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
             session_close(session);
             return;
         }
+        session->spoke = true;
         handle_request(session, message);
         json_decref(message);
     }

@@ -46,7 +46,8 @@ bool *jobs_closure(struct engine *e, const struct engine_up_opts *opts)
 
 static bool is_up(const struct svc *svc)
 {
-    return svc->want_up && (svc->run != NULL || svc->state == SVC_WAITING || svc->state == SVC_BACKOFF);
+    return svc->start_held || /* a restart is under way and will start it */
+           (svc->want_up && (svc->run != NULL || svc->state == SVC_WAITING || svc->state == SVC_BACKOFF));
 }
 
 static int check_environment(struct engine *e, const struct svc *svc, struct problems *problems)
@@ -115,6 +116,9 @@ int engine_up(struct engine *e, const struct engine_up_opts *opts, enum job_wait
         job->services[job->count++] = svc;
         if (is_up(svc)) {
             continue;
+        }
+        if (svc->state == SVC_STOPPING || svc->state == SVC_KILLING) {
+            svc->again = true; /* its stop was asked for: that end is no failure */
         }
         svc->want_up = true;
         svc->user_stop = false;

@@ -15,12 +15,24 @@
 #include "base/mem.h"
 #include "stack/graph.h"
 
-enum { SETTLE_ROUNDS_PER_SERVICE = 64, SLEPT_NS = 2000000000 };
+enum { SETTLE_ROUNDS_PER_SERVICE = 64 };
 
 uint64_t engine_now_ms(const struct engine *e)
 {
     (void)e;
     return clock_mono_ns() / 1000000U;
+}
+
+/* The state directory was removed under a running stack and is there again: what only memory and open files
+ * still hold goes back. */
+void engine_state_remade(struct engine *e)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/secrets", e->opts.state_dir);
+    int rc = secrets_remake(e->secrets, path);
+    if (rc != 0) {
+        events_news(e, NULL, NEWS_ERROR, "%s could not be made again: %s", path, strerror(-rc));
+    }
 }
 
 void engine_touch(struct engine *e)
@@ -57,7 +69,7 @@ void svc_post(struct svc *svc, enum svc_event event, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    post(svc, event, 0, 0, fmt, args);
+    post(svc, event, RUN_ANY, 0, fmt, args);
     va_end(args);
 }
 
@@ -76,7 +88,7 @@ static void post_timer(struct svc *svc, enum svc_event event, const char *fmt, .
 {
     va_list args;
     va_start(args, fmt);
-    post(svc, event, 0, svc->timer_arm, fmt, args);
+    post(svc, event, RUN_ANY, svc->timer_arm, fmt, args);
     va_end(args);
 }
 
@@ -115,7 +127,7 @@ static bool is_stale(const struct queued *q)
     if (q->arm != 0 && q->arm != q->svc->timer_arm) {
         return true;
     }
-    return q->run != 0 && (q->svc->run == NULL || q->svc->run->number != q->run);
+    return q->run != RUN_ANY && (q->svc->run == NULL || q->svc->run->number != q->run);
 }
 
 static void note_times(struct svc *svc, enum svc_state to, uint64_t took_ms)
@@ -193,6 +205,7 @@ static void look_at_needs(struct engine *e)
     for (size_t i = 0; i < e->count; i++) {
         struct svc *svc = e->services[i];
         if (svc->state != SVC_WAITING || svc->start_held) {
+            svc->asleep = false;
             continue;
         }
         char text[CAUSE_MAX];
@@ -211,6 +224,8 @@ static void look_at_needs(struct engine *e)
             break;
         case NEEDS_WAIT:
             (void)snprintf(svc->cause, sizeof svc->cause, "%s", text);
+            e->dirty = e->dirty || svc->asleep != needs_sleep(svc); /* who waits for it looks again */
+            svc->asleep = needs_sleep(svc);
             break;
         }
     }
@@ -292,19 +307,19 @@ static void engine_settle(struct engine *e)
     look_for_end(e);
 }
 
-/* The machine slept when time awake and time passed differ: what was under way is asked again. */
-static void look_for_sleep(struct engine *e)
+/* The machine slept, or this process stood still: what was under way is asked again, before a deadline of that
+ * time can fire. */
+static void look_for_gap(struct engine *e)
 {
-    uint64_t mono = clock_mono_ns();
-    uint64_t boot = clock_boot_ns();
-    uint64_t gap = boot > mono ? boot - mono : 0;
-    if (gap <= e->slept_ns + SLEPT_NS) {
+    uint64_t span_ms = 0;
+    enum gap_kind kind = gap_look(&e->gap, clock_mono_ns(), clock_boot_ns(), &span_ms);
+    if (kind == GAP_NONE) {
         return;
     }
     char span[32];
-    (void)format_duration((gap - e->slept_ns) / 1000000U, span, sizeof span);
-    e->slept_ns = gap;
-    events_news(e, NULL, NEWS_INFO, "slept %s · asking everything again", span);
+    (void)format_duration(span_ms, span, sizeof span);
+    events_news(e, NULL, NEWS_INFO, "%s %s · asking everything again",
+                kind == GAP_SLEPT ? "slept" : "roadie-server stood still for", span);
     for (size_t i = 0; i < e->count; i++) {
         struct svc *svc = e->services[i];
         if (svc->run != NULL) {
@@ -322,11 +337,12 @@ static void on_prepare(uv_prepare_t *handle)
     struct engine *e = handle->data;
     arena_fini(&e->snapshot); /* whoever asked has used the answer by now */
     engine_settle(e);
+    gap_wait(&e->gap, clock_mono_ns(), uv_backend_timeout(e->opts.loop));
 }
 
 static void on_check(uv_check_t *handle)
 {
-    look_for_sleep(handle->data);
+    look_for_gap(handle->data);
     engine_settle(handle->data);
 }
 
@@ -347,9 +363,7 @@ int engine_open(const struct engine_opts *opts, struct engine **out, struct faul
     struct engine *e = mem_calloc(1, sizeof *e);
     e->opts = *opts;
     e->history = mem_calloc(ENGINE_HISTORY, sizeof *e->history);
-    uint64_t mono = clock_mono_ns();
-    uint64_t boot = clock_boot_ns();
-    e->slept_ns = boot > mono ? boot - mono : 0;
+    gap_init(&e->gap, clock_mono_ns(), clock_boot_ns());
     int rc = open_store(e, why);
     if (rc != 0) {
         mem_free(e->history);

@@ -57,6 +57,8 @@ struct engine_opts {
 };
 
 int engine_open(const struct engine_opts *opts, struct engine **out, struct fault *why) ATTR_MUST_CHECK;
+/* The state directory had been removed and is there again: writes back what only open files still hold. */
+void engine_state_remade(struct engine *e);
 /* Nothing may run any more. Calls closed when all handles are closed; the engine is dead then. */
 void engine_close(struct engine *e, void (*closed)(void *ctx), void *ctx);
 

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/numbers.h"
 #include "engine/engine.h"
+#include "engine/gap.h"
 #include "engine/policy.h"
 #include "engine/probe.h"
 #include "io/http.h"
@@ -108,6 +109,7 @@ struct svc {
     bool again;                  /* after the run's end: start from the beginning */
     bool user_stop;              /* the last stop was asked for (Procfile: does not end the others) */
     bool failed_by_need;
+    bool asleep;                 /* WAITING for what somebody has stopped */
     bool no_deps;                /* its needs count as met for this start */
     bool stop_held;              /* wants down, but its dependents go first */
     bool start_held;             /* restart: not before all of the job have stopped */
@@ -115,6 +117,7 @@ struct svc {
     uv_timer_t timer;
     uint32_t timer_arm;          /* counts arms: a timer event of an older arm is stale */
     unsigned rung;
+    uint64_t backoff_ms;         /* how long the next BACKOFF lasts */
     struct restart_history restarts;
     unsigned restart_count;      /* since it was last started by a person */
     uint32_t last_run;
@@ -135,10 +138,13 @@ struct svc {
     unsigned history_count;
 };
 
+/* No run's number: an adopted run of a service that never ran itself has 0. */
+#define RUN_ANY UINT32_MAX
+
 struct queued {
     struct svc *svc;
     enum svc_event event;
-    uint32_t run;                /* 0: does not belong to a run */
+    uint32_t run;                /* RUN_ANY: does not belong to a run */
     uint32_t arm;                /* 0: not a timer's */
     char cause[CAUSE_MAX];
 };
@@ -194,7 +200,7 @@ struct engine {
     char *exit_code_from;
     bool ended_told;
     bool ever_up;
-    uint64_t slept_ns;           /* boot - mono at the last look */
+    struct gap gap;
     uint64_t event_seq;
     struct engine_event *history; /* ring of ENGINE_HISTORY, texts owned */
     size_t history_count;
@@ -256,6 +262,8 @@ void readiness_adopt(struct run *run);
 /* needs.c */
 enum needs_verdict { NEEDS_WAIT, NEEDS_OK, NEEDS_NEVER };
 enum needs_verdict needs_check(const struct svc *svc, char *text, size_t size);
+/* True when it waits, directly or through others, for a service that somebody has stopped. */
+bool needs_sleep(const struct svc *svc);
 bool needs_dependents_rest(const struct svc *svc);
 
 /* jobs.c, bring_up.c; job_time with 0 is no limit */

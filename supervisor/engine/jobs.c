@@ -37,6 +37,25 @@ static void on_job_closed(uv_handle_t *handle)
     engine_handle_gone(e);
 }
 
+/* The answer, once; what the job wants may go on. */
+static void job_tell(struct job *job, int code, const char *text)
+{
+    uint64_t took = engine_now_ms(job->engine) - job->began_mono_ms;
+    struct job_row *rows = mem_calloc(job->count, sizeof *rows);
+    for (size_t i = 0; i < job->count; i++) {
+        enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
+        rows[i] = (struct job_row){job->services[i]->name, state, took};
+    }
+    struct job_result result = {
+        .code = code, .text = text, .note = job->note, .rows = rows, .row_count = job->count};
+    job_fn done = job->done;
+    job->done = NULL;
+    if (done != NULL) {
+        done(job->ctx, &result);
+    }
+    mem_free(rows);
+}
+
 static void job_finish(struct job *job, int code, const char *text)
 {
     if (job->finished) {
@@ -47,18 +66,7 @@ static void job_finish(struct job *job, int code, const char *text)
         job->services[i]->start_held = false;
         job->services[i]->stop_held = job->engine->down;
     }
-    uint64_t took = engine_now_ms(job->engine) - job->began_mono_ms;
-    struct job_row *rows = mem_calloc(job->count, sizeof *rows);
-    for (size_t i = 0; i < job->count; i++) {
-        enum svc_state state = job->kind == JOB_DOWN ? SVC_OFF : job->services[i]->state;
-        rows[i] = (struct job_row){job->services[i]->name, state, took};
-    }
-    struct job_result result = {
-        .code = code, .text = text, .note = job->note, .rows = rows, .row_count = job->count};
-    if (job->done != NULL) {
-        job->done(job->ctx, &result);
-    }
-    mem_free(rows);
+    job_tell(job, code, text);
 }
 
 static void job_unlink(struct engine *e, struct job *job)
@@ -89,8 +97,12 @@ static void on_job_timeout(uv_timer_t *timer)
                            svc->answer[0] != '\0' ? svc->answer : svc->cause);
         }
     }
-    job_finish(job, 6, text);
     job->engine->dirty = true;
+    if (job->kind == JOB_RESTART && !job->starting) {
+        job_tell(job, 6, text); /* what it holds back must still be let go */
+        return;
+    }
+    job_finish(job, 6, text);
 }
 
 void job_time(struct job *job, uint64_t timeout_ms)
@@ -125,6 +137,7 @@ static int svc_came_up(const struct svc *svc, enum job_wait wait)
     case SVC_STARTING:
         return wait == JOB_RUNNING && svc->run != NULL && svc->run->started ? 1 : 0;
     case SVC_WAITING:
+        return svc->want_up && !svc->asleep ? 0 : -1;
     case SVC_BACKOFF:
         return svc->want_up ? 0 : -1;
     case SVC_STOPPING:
@@ -160,7 +173,9 @@ static void look_up(struct job *job)
 static bool all_rest(const struct job *job)
 {
     for (size_t i = 0; i < job->count; i++) {
-        if (!svc_rests(job->services[i])) {
+        const struct svc *svc = job->services[i];
+        bool overtaken = svc->want_up && !job->engine->down; /* a later start or restart wants it again */
+        if (!svc_rests(svc) && !overtaken) {
             return false;
         }
     }

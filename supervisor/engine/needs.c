@@ -43,6 +43,12 @@ static enum needs_verdict edge(const struct svc_need *need, const char **what)
     return NEEDS_WAIT;
 }
 
+/* Nobody wants it: without a command it stays off. */
+static bool is_stopped(const struct svc *dep)
+{
+    return dep->state == SVC_OFF && !dep->want_up && !dep->start_held;
+}
+
 enum needs_verdict needs_check(const struct svc *svc, char *text, size_t size)
 {
     (void)snprintf(text, size, "needs are met");
@@ -63,11 +69,24 @@ enum needs_verdict needs_check(const struct svc *svc, char *text, size_t size)
         }
         if (one == NEEDS_WAIT && verdict == NEEDS_OK) {
             verdict = NEEDS_WAIT;
-            (void)snprintf(text, size, "waits for %s %s (%s)", svc->needs[i].svc->name, what,
-                           svc_state_name(svc->needs[i].svc->state));
+            const struct svc *dep = svc->needs[i].svc;
+            (void)snprintf(text, size, is_stopped(dep) ? "waits for %s %s (stopped: roadie start %s)"
+                                                       : "waits for %s %s (%s)",
+                           dep->name, what, is_stopped(dep) ? dep->name : svc_state_name(dep->state));
         }
     }
     return verdict;
+}
+
+bool needs_sleep(const struct svc *svc)
+{
+    for (size_t i = 0; i < svc->need_count; i++) {
+        const struct svc *dep = svc->needs[i].svc;
+        if (!dep->spec->excluded && (is_stopped(dep) || (dep->state == SVC_WAITING && dep->asleep))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool needs_dependents_rest(const struct svc *svc)

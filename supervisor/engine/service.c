@@ -34,7 +34,10 @@ static void signal_run(struct run *run, int sig)
 
 static void kill_run(struct run *run)
 {
-    if (run->container != NULL) {
+    if (run->adopted) {
+        run->exited = true;
+        run_check_gone(run); /* nothing of ours runs */
+    } else if (run->container != NULL) {
         container_kill(run);
     } else if (run->proc != NULL) {
         proc_kill_tree(run->proc);
@@ -91,17 +94,12 @@ static void begin_ladder(struct svc *svc)
     climb(svc);
 }
 
-void service_act(struct svc *svc, unsigned actions)
+/* The run may be over before an older event of the queue (a stop, a kill) is stepped; its end comes right behind. */
+static void act_on_run(struct svc *svc, unsigned actions)
 {
-    if ((actions & ACT_START) != 0) {
-        start_run(svc);
-        if (svc->run != NULL && (svc->run->spec->kind == SPEC_SERVICE || svc->run->spec->ready_count > 0)) {
-            arm(svc, svc->run->spec->ready_timeout_ms);
-        }
-    }
-    if ((actions & ACT_WATCH) != 0) {
+    if (svc->run == NULL) {
         disarm(svc);
-        readiness_watch(svc->run);
+        return;
     }
     if ((actions & ACT_LADDER) != 0) {
         begin_ladder(svc);
@@ -114,6 +112,26 @@ void service_act(struct svc *svc, unsigned actions)
         disarm(svc);
         readiness_end(svc->run);
         kill_run(svc->run);
+    }
+}
+
+void service_act(struct svc *svc, unsigned actions)
+{
+    if ((actions & ACT_START) != 0) {
+        start_run(svc);
+        if (svc->run != NULL && (svc->run->spec->kind == SPEC_SERVICE || svc->run->spec->ready_count > 0)) {
+            arm(svc, svc->run->spec->ready_timeout_ms);
+        }
+    }
+    if ((actions & ACT_WATCH) != 0 && svc->run != NULL) {
+        disarm(svc);
+        readiness_watch(svc->run);
+    }
+    if ((actions & (ACT_LADDER | ACT_SWEEP | ACT_KILL)) != 0) {
+        act_on_run(svc, actions);
+    }
+    if ((actions & ACT_BACKOFF) != 0) {
+        arm(svc, svc->backoff_ms);
     }
     if ((actions & ACT_REST) != 0) {
         disarm(svc);
@@ -201,7 +219,7 @@ void run_check_gone(struct run *run)
     }
     svc->again = false;
     if (verdict.event == EV_GONE_LATER) {
-        arm(svc, verdict.delay_ms);
+        svc->backoff_ms = verdict.delay_ms;
     }
     end_others(run, verdict.event);
     bool was_ready = run->was_ready;

@@ -34,7 +34,9 @@ static void on_failed(void *ctx, enum proc_stage stage, int err)
                        : argv != NULL           ? argv[0]
                                                 : run->spec->name;
     run->cannot_start = true;
-    run->exit = (struct proc_exit){.code = err == EACCES || err == ENOEXEC ? 126 : 127};
+    run->exit = (struct proc_exit){.code = err == ENOENT || err == ENOTDIR ? 127 : 126};
+    run->svc->ever_exited = true;
+    run->svc->last_exit = run->exit;
     (void)snprintf(run->problem, sizeof run->problem, "%s %s: %s", proc_stage_text(stage), what,
                    strerror(err));
     run_post(run, EV_EXITED, "%s", run->problem);
@@ -289,7 +291,7 @@ void adopt_refused(struct run *run, const char *answer)
         conflict_text(&conflict, text, sizeof text);
     }
     (void)fault_set(&why, -EPROTO, "%s; it cannot be adopted: %s", text, answer);
-    refuse(run, &why);
+    run_fail(run, &why); /* not refuse: a stop may be in the queue, which needs the run */
 }
 
 void run_fail(struct run *run, const struct fault *why)

@@ -83,6 +83,10 @@ static void adopt(struct logstore *s, struct logrun *run)
     run->home = service_of(s, run->service, run->keep_bytes);
     segments_keep(run->home->segments, run->keep_bytes);
     run->lost_before = segments_lost(run->home->segments);
+    if (matcher_waits(run->matcher) && segments_ready(run->home->segments, s->now_ns) == 0) {
+        /* Somebody waits for a line: its files are made now, out of its way. */
+        run->home->dirty = true;
+    }
     run->next = s->live;
     s->live = run;
     for (unsigned i = 0; i < run->stream_count; i++) {

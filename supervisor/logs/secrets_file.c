@@ -223,8 +223,25 @@ static int locked_append(struct secrets_file *f, const char *name, const char *v
     return 0;
 }
 
+struct news {
+    const struct secrets_file *file;
+    bool found;
+};
+
+static void on_text_look(void *ctx, const char *name, struct span text)
+{
+    struct news *news = ctx;
+    news->found = news->found || !known_has(news->file, text_hash(name, text), text.len);
+}
+
 int secrets_append(struct secrets_file *f, const char *name, const char *value)
 {
+    /* Most variables hold no secret, and most secrets stand there already: no lock for them. */
+    struct news news = {.file = f};
+    secret_texts(name, value, on_text_look, &news);
+    if (!news.found) {
+        return 0;
+    }
     while (flock(f->fd, LOCK_EX) < 0) {
         if (errno != EINTR) {
             return -errno;
@@ -237,6 +254,37 @@ int secrets_append(struct secrets_file *f, const char *name, const char *value)
     }
     buf_clear(&f->fresh);
     return code;
+}
+
+static int copy_records(int from, int to)
+{
+    struct stat st;
+    if (fstat(from, &st) < 0) {
+        return -errno;
+    }
+    size_t want = (size_t)st.st_size;
+    char *bytes = mem_calloc(1, want + 1);
+    int64_t got = file_read(from, bytes, want, 0);
+    int64_t put = got > 0 ? file_write(to, bytes, (size_t)got, 0) : got;
+    mem_wipe(bytes, want);
+    mem_free(bytes);
+    return put < 0 ? (int)put : put == got ? 0 : -ENOSPC;
+}
+
+int secrets_remake(struct secrets_file *f, const char *path)
+{
+    struct stat st;
+    if (fstat(f->fd, &st) == 0 && st.st_nlink > 0) {
+        return 0;
+    }
+    int fd = file_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC);
+    if (fd < 0) {
+        return fd;
+    }
+    int rc = copy_records(f->fd, fd);
+    (void)close(f->fd);
+    f->fd = fd;
+    return rc;
 }
 
 void secrets_close(struct secrets_file *f)

@@ -148,7 +148,7 @@ static int directory_open(const struct segments *s)
         return fd;
     }
     char *path = mem_printf("%s/%s", s->dir, s->service);
-    int code = dirs_make(path);
+    int code = mkdir(path, 0700) == 0 ? 0 : dirs_make(path);
     mem_free(path);
     return code < 0 ? code : service_dir_open(s->dir, s->service);
 }

@@ -29,6 +29,8 @@ void redactor_free(struct redactor *r);
 struct secrets_file;
 int secrets_open(const char *path, struct secrets_file **out, struct fault *why) ATTR_MUST_CHECK;
 int secrets_append(struct secrets_file *f, const char *name, const char *value);
+/* When the file was removed: writes what it held to path again, and goes on there. */
+int secrets_remake(struct secrets_file *f, const char *path) ATTR_MUST_CHECK;
 void secrets_close(struct secrets_file *f);
 
 /* Appends text with everything removed or made visible that a terminal would act on: keeps

@@ -3,6 +3,7 @@
  * the file named first; vfork + exec, one poll loop, a 12-byte prefix a line, everything to stdout. With -r it
  * copies raw bytes instead. TERM: TERM to all, wait, end. With -w it starts a command again when it ends.
  */
+#define _DEFAULT_SOURCE /* vfork */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -350,6 +350,23 @@ class PortTest(FakeDockerTest):
         self.assertEqual(self.containers(), ["compose-redis-1"])
         self.assertEqual([c for c in self.calls() if c["argv"][0] in ("kill", "rm", "run", "stop")], [])
 
+    def test_kill_of_an_adopted_service_forgets_it(self):
+        port = free_port()
+        self.ini(REDIS + f"port = {port}\nready = tcp {port}\nadopt = yes\n")
+        holder = self.hold(port)
+        self.up("--wait")
+        self.roadie("kill", "redis", timeout=10)
+        self.assertEqual(self.state("redis"), "off")
+        self.assertTrue(pid_alive(holder.pid))
+
+    def test_what_cannot_be_adopted_is_named(self):
+        port = free_port()
+        self.ini(REDIS + f"port = {port}\nready = http /\nadopt = yes\n")
+        holder = self.hold(port)
+        self.up("--wait", check=1)
+        self.assertIn("cannot be adopted", self.cause())
+        self.assertTrue(pid_alive(holder.pid))
+
     def test_kill_port_spares_the_engines_helper(self):
         port = free_port()
         self.ini(REDIS + f"port = {port}\n")
@@ -409,10 +426,10 @@ class RandomTest(FakeDockerTest):
         self.up()
         server = self.server_pid()
         clients = []
-        for step in range(60):
+        for step in range(40):
             roll = rng.random()
             if roll < 0.3:
-                self.mode(rng.choice(["ok", "slow 0.1", "slow 0.4", "down", "hang", "fail odd"]),
+                self.mode(rng.choice(["ok", "ok", "slow 0.1", "slow 0.4", "down", "hang", "fail odd"]),
                           rng.choice([None, "ps", "run", "kill", "rm", "image", "inspect", "pull"]))
             elif roll < 0.35:
                 (self.docker / "image").unlink(missing_ok=True)

@@ -64,6 +64,22 @@ static void test_every_end_of_a_run_moves_on_from_every_state_with_a_run(void **
     }
 }
 
+/* A kill may be in the queue before the outcome of a start that came to nothing. */
+static void test_a_stop_before_the_outcome_of_a_start_ends_off(void **state)
+{
+    (void)state;
+    static const enum svc_event outcomes[] = {EV_REFUSED, EV_SKIP};
+    static const enum svc_event stops[] = {EV_KILL, EV_WANT_DOWN};
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            struct svc_step step = svc_step(svc_step(SVC_STARTING, stops[i]).next, outcomes[j]);
+            assert_int_equal(step.cell, CELL_GO);
+            assert_int_equal(step.next, SVC_OFF);
+        }
+        assert_int_equal(svc_step(svc_step(SVC_STARTING, stops[i]).next, EV_ADOPTED).cell, CELL_STAY);
+    }
+}
+
 /* A model of what the engine may post: facts of a run only while there is one, in their order. */
 struct world {
     enum svc_state state;
@@ -160,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_every_name_is_set),
         cmocka_unit_test(test_want_down_leads_out_of_every_running_state),
         cmocka_unit_test(test_every_end_of_a_run_moves_on_from_every_state_with_a_run),
+        cmocka_unit_test(test_a_stop_before_the_outcome_of_a_start_ends_off),
         cmocka_unit_test(test_a_million_legal_events_reach_no_bug),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
