@@ -71,6 +71,7 @@ static json_t *service(const struct svc_snapshot *snap)
     (void)json_object_set_new(o, "since", time_or_null(snap->since_wall_ns));
     (void)json_object_set_new(o, "uptime_ms", json_integer((json_int_t)snap->uptime_ms));
     (void)json_object_set_new(o, "ready", ready_of(snap));
+    (void)json_object_set_new(o, "was_ready", json_boolean(snap->was_ready));
     (void)json_object_set_new(o, "exit", exit_of(snap));
     (void)json_object_set_new(o, "cause", json_string(snap->cause));
     (void)json_object_set_new(o, "needs", list(snap->needs));

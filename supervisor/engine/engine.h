@@ -144,7 +144,8 @@ struct svc_snapshot {
     unsigned restarts;
     uint64_t since_wall_ns;      /* of the state */
     uint64_t uptime_ms;          /* of the run; 0 when nothing runs */
-    const char *ready_kind;      /* NULL: was not ready */
+    bool was_ready;              /* is, or ended well and had been */
+    const char *ready_kind;      /* NULL: is not ready */
     const char *ready_target;
     uint64_t ready_took_ms;
     bool exited;                 /* has ended at least once: */

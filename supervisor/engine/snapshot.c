@@ -175,6 +175,7 @@ void engine_snapshot(struct engine *e, size_t index, bool with_usage, struct svc
         fill_run(e, svc, with_usage, out);
     }
     bool is_ready = svc->state == SVC_READY || svc->state == SVC_UNHEALTHY;
+    out->was_ready = is_ready || (svc->state == SVC_DONE && svc->ready_known);
     if (is_ready && svc->run != NULL) {
         const struct spec_service *spec = svc->run->spec;
         out->ready_kind = spec->ready_count > 0 ? ready_kind_name(spec->ready[0].kind) : "started";

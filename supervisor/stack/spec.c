@@ -62,6 +62,12 @@ int spec_locate(const struct spec_request *request, struct arena *arena, struct 
 {
     struct discovery found = {0};
     struct span text = {0};
+    if (request->project != NULL && !name_is_valid(span_of(request->project))) {
+        /* never another stack than the one that was meant */
+        (void)fault_set(why, -EINVAL, "-p: \"%s\" is not a name",
+                        text_quote(arena, span_of(request->project)));
+        return fault_hint(why, "names are [a-z0-9][a-z0-9_-]{0,31}");
+    }
     int rc = discover(request, arena, &found, why);
     if (rc != 0) {
         return rc;

@@ -144,7 +144,7 @@ static void take_services(struct waiting *w, const json_t *services)
             set_text(&item->cause, member_text(service, "cause"));
             item->run = (uint32_t)member_number(service, "run");
             item->task = strcmp(member_text(service, "kind"), "task") == 0;
-            item->was_ready = json_is_object(json_object_get(service, "ready"));
+            item->was_ready = json_is_true(json_object_get(service, "was_ready"));
             item->wanted_down = strcmp(member_text(service, "desired"), "down") == 0;
         }
     }

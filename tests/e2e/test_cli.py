@@ -102,6 +102,21 @@ profile = q
         self.assertIn("nothing is stale", self.roadie("restart", "--stale").err)
 
 
+    def test_a_service_that_was_ready_and_is_done_counts_as_ready(self):
+        self.ini("[service c]\nshell = exec sleep 0.2\n[service d]\nshell = exec sleep 1000\n")
+        self.up()
+        self.wait_state("c", "done")
+        self.roadie("wait", "c", "d", "--timeout", "5s")
+
+    def test_a_bad_project_name_reaches_no_other_stack(self):
+        self.ini(CHAIN)
+        self.up("--wait")
+        for name in ("Bad Name", "", "../x"):
+            for command in (["down"], ["ps"], ["up", "-d"]):
+                self.assertIn("is not a name", self.roadie("-p", name, *command, check=2).err)
+        self.assertEqual(self.state("top"), "ready")
+
+
 class WhyTest(StackTest):
     def test_why_quotes_the_last_lines_and_the_last_exception(self):
         self.ini("""[service web]
