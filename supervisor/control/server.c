@@ -346,8 +346,8 @@ void server_close_all(struct server *s)
     uv_close((uv_handle_t *)&s->progress_timer, NULL);
     uv_close((uv_handle_t *)&s->runtime_watch, NULL);
     uv_close((uv_handle_t *)&s->root_watch, NULL);
-    uv_close((uv_handle_t *)&s->state_watch, NULL);
     uv_close((uv_handle_t *)&s->root_timer, NULL);
+    uv_close((uv_handle_t *)&s->state_watch, NULL);
     for (size_t i = 0; i < COUNT_OF(s->signals); i++) {
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     }
@@ -379,9 +379,9 @@ static void open_handles(struct server *s)
     (void)uv_timer_init(s->loop, &s->progress_timer);
     (void)uv_fs_event_init(s->loop, &s->runtime_watch);
     (void)uv_fs_event_init(s->loop, &s->root_watch);
-    (void)uv_fs_event_init(s->loop, &s->state_watch);
     (void)uv_timer_init(s->loop, &s->root_timer);
     s->root_timer.data = s;
+    (void)uv_fs_event_init(s->loop, &s->state_watch);
     s->progress_timer.data = s;
     s->runtime_watch.data = s;
     s->root_watch.data = s;

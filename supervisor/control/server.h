@@ -77,8 +77,8 @@ struct server {
     bool rebinding;
     uv_fs_event_t runtime_watch;
     uv_fs_event_t root_watch;
-    uv_fs_event_t state_watch;
     uv_timer_t root_timer;
+    uv_fs_event_t state_watch;
     uv_timer_t progress_timer;
     uv_signal_t signals[3];
     struct session *sessions;

@@ -18,8 +18,8 @@
     [EV_NEEDS_MET] = BUG, [EV_NEEDS_FAILED] = BUG, [EV_SKIP] = BUG, [EV_REFUSED] = BUG,            \
     [EV_ADOPTED] = BUG
 
-/* A stop that was posted before the outcome of the beginning: nothing came to exist, or it is let go of. */
-#define STOPPED_AT_THE_BEGINNING                                                                   \
+/* A stop or a kill overtook the news that nothing came to be: there is nothing to wait for. */
+#define OVERTAKEN                                                                                  \
     [EV_NEEDS_MET] = BUG, [EV_NEEDS_FAILED] = BUG, [EV_SKIP] = GO(SVC_OFF, ACT_REST),              \
     [EV_REFUSED] = GO(SVC_OFF, ACT_REST), [EV_ADOPTED] = STAY
 
@@ -60,11 +60,11 @@ static const struct svc_step table[SVC_STATE_COUNT][SVC_EVENT_COUNT] = {
                        [EV_WELL] = GO(SVC_READY, ACT_NONE), [EV_TIMEOUT] = BUG,
                        [EV_EXITED] = GO(SVC_STOPPING, ACT_SWEEP), [EV_GRACE_OVER] = BUG,
                        [EV_RETRY_DUE] = BUG},
-    [SVC_STOPPING] = {ENDS, STOPPED_AT_THE_BEGINNING, [EV_WANT_UP] = STAY, [EV_WANT_DOWN] = STAY,
+    [SVC_STOPPING] = {ENDS, OVERTAKEN, [EV_WANT_UP] = STAY, [EV_WANT_DOWN] = STAY,
                       [EV_KILL] = GO(SVC_KILLING, ACT_KILL), [EV_READY] = STAY, [EV_SICK] = STAY,
                       [EV_WELL] = STAY, [EV_TIMEOUT] = STAY, [EV_EXITED] = STAY,
                       [EV_GRACE_OVER] = GO(SVC_KILLING, ACT_KILL), [EV_RETRY_DUE] = BUG},
-    [SVC_KILLING] = {ENDS, STOPPED_AT_THE_BEGINNING, [EV_WANT_UP] = STAY, [EV_WANT_DOWN] = STAY,
+    [SVC_KILLING] = {ENDS, OVERTAKEN, [EV_WANT_UP] = STAY, [EV_WANT_DOWN] = STAY,
                      [EV_KILL] = GO(SVC_KILLING, ACT_KILL), [EV_READY] = STAY, [EV_SICK] = STAY,
                      [EV_WELL] = STAY, [EV_TIMEOUT] = STAY, [EV_EXITED] = STAY,
                      [EV_GRACE_OVER] = STAY, [EV_RETRY_DUE] = BUG},
