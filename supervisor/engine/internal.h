@@ -271,9 +271,6 @@ void standstill_look(struct engine *e);
 bool needs_sleep(const struct svc *svc);
 bool needs_dependents_rest(const struct svc *svc);
 
-/* jobs.c, bring_up.c; job_time with 0 is no limit */
-struct job *job_new(struct engine *e, enum job_kind kind, job_fn done, void *ctx);
-void job_time(struct job *job, uint64_t timeout_ms);
 void jobs_look(struct engine *e);
 void jobs_forget(struct engine *e, const struct svc *svc);
 void jobs_fini(struct engine *e);

@@ -77,7 +77,7 @@ class ChildrenTest(StackTest):
             self.roadie("down")
             wait_until(lambda: not processes_with(self.marker), "the storm to be over", 10)
 
-    def test_five_hundred_restarts_of_a_daemon_with_a_port_never_clash(self):
+    def test_restarts_of_a_daemon_with_a_port_never_clash(self):
         port = free_port()
         runs = int(os.environ.get("ROADIE_TEST_RESTARTS", "40"))
         self.ini(f"""
@@ -351,7 +351,7 @@ depends-on = b
         self.roadie("start", "a", "b", "d", "--wait")
         self.assertEqual({n: self.state(n) for n in "abd"}, dict.fromkeys("abd", "ready"))
 
-    def test_three_hundred_restarts_leak_neither_memory_nor_descriptors(self):
+    def test_many_restarts_leak_neither_memory_nor_descriptors(self):
         runs = int(os.environ.get("ROADIE_TEST_LEAKS", "150"))
         self.ini(f"[service web]\ncommand = {FX} say hello\nready = log hello\n"
                  f"[service tty]\ncommand = {FX} say hello\ntty = yes\n")
