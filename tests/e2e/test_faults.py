@@ -68,7 +68,7 @@ class ChildrenTest(StackTest):
         wait_until(lambda: not zombies(), "no zombie")
 
     def test_a_fork_storm_is_ended(self):
-        for words in ("30", "30 sessions"):
+        for words in ("8", "8 sessions"):
             self.ini(f"[service web]\ncommand = {FX} forkstorm {words}\nready = log ready\nstop = TERM 100ms, KILL\n")
             self.up("--wait")
             self.roadie("down")
