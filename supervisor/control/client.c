@@ -22,7 +22,7 @@
 #define MSG_NOSIGNAL 0 /* macOS: main ignores SIGPIPE */
 #endif
 
-enum { CONNECT_PATIENCE_MS = 2000, CONNECT_STEP_MS = 10, BOOT_PATIENCE_MS = 15000 };
+enum { CONNECT_PATIENCE_MS = 2000, ENDING_PATIENCE_MS = 15000, CONNECT_STEP_MS = 10, BOOT_PATIENCE_MS = 15000 };
 
 struct client {
     int fd;
@@ -166,7 +166,8 @@ static void nap(void)
 
 int client_connect(const struct place *place, struct client **out, struct fault *why)
 {
-    uint64_t until = clock_mono_ns() / 1000000U + CONNECT_PATIENCE_MS;
+    uint64_t began = clock_mono_ns() / 1000000U;
+    uint64_t until = began + CONNECT_PATIENCE_MS;
     int last = 0;
     do {
         struct arena arena = {0};
@@ -196,6 +197,9 @@ int client_connect(const struct place *place, struct client **out, struct fault 
             fd = rc;
         }
         last = fd;
+        if (last == -ENOENT) {
+            until = began + ENDING_PATIENCE_MS; /* its socket is gone already: on its way out */
+        }
         nap();
     } while (clock_mono_ns() / 1000000U < until);
     (void)fault_set(why, last, "a server holds %s but does not answer", place->lock);

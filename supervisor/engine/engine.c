@@ -124,6 +124,11 @@ void service_on_timer(uv_timer_t *timer)
 
 static bool is_stale(const struct queued *q)
 {
+    /* Looked up while it waited; a stop in the same pass was quicker. */
+    bool of_waiting = q->event == EV_NEEDS_MET || q->event == EV_NEEDS_FAILED;
+    if (of_waiting && q->svc->state != SVC_WAITING) {
+        return true;
+    }
     if (q->arm != 0 && q->arm != q->svc->timer_arm) {
         return true;
     }
