@@ -196,5 +196,6 @@ void run_fini(struct run *r)
 
 bool run_said(const struct run *r, const char *text)
 {
-    return r->output.ptr != NULL && strstr(r->output.ptr, text) != NULL;
+    /* Its first words may come before the word of its start. */
+    return r->started > 0 && r->output.ptr != NULL && strstr(r->output.ptr, text) != NULL;
 }
