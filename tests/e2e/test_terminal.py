@@ -192,7 +192,7 @@ class ServiceTerminalTest(StackTest):
         self.assertGreater(int(columns), 0)
 
     def test_a_background_writer_after_the_leaders_end_is_stored(self):
-        self.ini("[service web]\nshell = (trap '' TERM HUP; sleep 0.3; echo late; sleep 100) & echo leaving\ntty = yes\n")
+        self.ini("[service web]\nshell = trap '' TERM HUP; (sleep 0.3; echo late; sleep 100) & echo leaving\ntty = yes\n")
         self.up()
         self.wait_state("web", "done")
         self.assertIn("leaving", self.logs("web"))
