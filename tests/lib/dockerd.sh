@@ -202,37 +202,37 @@ docker_import_redis() {
         command -v "$program" >/dev/null || { dockerd_skip "no $program (Debian: apt-get install redis-server)"; return; }
     done
     work=$(mktemp -d) || return 1
-    mkdir -p "$work/root/bin" "$work/root/usr/local/bin" "$work/root/data" "$work/root/tmp" "$work/root/etc"
-    chmod 1777 "$work/root/tmp"
-    printf 'root:x:0:0:root:/:/bin/sh\nredis:x:999:999:redis:/data:/bin/sh\n' >"$work/root/etc/passwd"
-    cp -L "$(command -v redis-server)" "$work/root/usr/local/bin/redis-server.real"
-    cp -L "$(command -v redis-cli)" "$work/root/usr/local/bin/redis-cli"
-    cp -L "$(command -v dash || command -v sh)" "$work/root/bin/sh"
+    mkdir -p "$work/image/bin" "$work/image/usr/local/bin" "$work/image/data" "$work/image/tmp" "$work/image/etc"
+    chmod 1777 "$work/image/tmp"
+    printf 'root:x:0:0:root:/:/bin/sh\nredis:x:999:999:redis:/data:/bin/sh\n' >"$work/image/etc/passwd"
+    cp -L "$(command -v redis-server)" "$work/image/usr/local/bin/redis-server.real"
+    cp -L "$(command -v redis-cli)" "$work/image/usr/local/bin/redis-cli"
+    cp -L "$(command -v dash || command -v sh)" "$work/image/bin/sh"
     for program in sleep cat env; do
-        cp -L "$(type -P "$program")" "$work/root/bin/$program"
+        cp -L "$(type -P "$program")" "$work/image/bin/$program"
     done
     # Debian's build answers -DENIED through the bridge unless it is told otherwise.
-    cat >"$work/root/usr/local/bin/redis-server" <<'EOF'
+    cat >"$work/image/usr/local/bin/redis-server" <<'EOF'
 #!/bin/sh
 case ${1-} in
     -v | --version | -h | --help | --test-memory | --check-system) exec redis-server.real "$@" ;;
 esac
 exec redis-server.real "$@" --protected-mode no
 EOF
-    cat >"$work/root/usr/local/bin/docker-entrypoint.sh" <<'EOF'
+    cat >"$work/image/usr/local/bin/docker-entrypoint.sh" <<'EOF'
 #!/bin/sh
 case ${1-} in
     -* | *.conf) set -- redis-server "$@" ;;
 esac
 exec "$@"
 EOF
-    chmod 755 "$work/root/usr/local/bin/redis-server" "$work/root/usr/local/bin/docker-entrypoint.sh"
-    find "$work/root/bin" "$work/root/usr/local/bin" -type f -exec ldd {} \; 2>/dev/null |
+    chmod 755 "$work/image/usr/local/bin/redis-server" "$work/image/usr/local/bin/docker-entrypoint.sh"
+    find "$work/image/bin" "$work/image/usr/local/bin" -type f -exec ldd {} \; 2>/dev/null |
         grep -o '/[^ ]*\.so[^ ]*' | sort -u | while read -r program; do
-        cp -L --parents "$program" "$work/root"
+        cp -L --parents "$program" "$work/image"
     done
     # The run after it, because an engine that answers is no promise that containers run.
-    if tar -C "$work/root" -c . | docker import \
+    if tar -C "$work/image" -c . | docker import \
         -c 'ENV PATH=/usr/local/bin:/bin' -c 'WORKDIR /data' -c 'EXPOSE 6379' \
         -c 'ENTRYPOINT ["docker-entrypoint.sh"]' -c 'CMD ["redis-server"]' - "$tag" >/dev/null 2>"$work/said" &&
         timeout 60 docker run --rm --init "$tag" redis-server --version >"$work/said" 2>&1; then
